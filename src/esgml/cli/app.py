@@ -1,0 +1,76 @@
+"""``esgml``: finds a command by name, runs it, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+
+from esgml.core.errors import EsgmlError
+
+#: Command -> (module that defines the typer application ``app``, help line).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("esgml.cli.demo", "The whole road on a generated portfolio."),
+    "check": ("esgml.cli.check", "Find every fault in a table."),
+    "train": ("esgml.cli.train", "Train and register models."),
+    "evaluate": ("esgml.cli.evaluate", "Backtest models from rolling origins."),
+    "forecast": ("esgml.cli.forecast", "Forecast with intervals."),
+    "target": ("esgml.cli.target", "Probability of hitting a reduction target."),
+    "models": ("esgml.cli.models", "The registry: list, show, compare, promote, roll back."),
+    "serve": ("esgml.cli.serve", "Serve models over HTTP."),
+    "trace": ("esgml.cli.trace", "Lineage of a prediction, recomputed."),
+}
+
+
+def usage() -> str:
+    """Return the help text; imports no command."""
+    lines = [
+        "Usage: esgml COMMAND [OPTIONS]",
+        "",
+        "From raw sustainability data to trusted, served predictions.",
+        "",
+        "Commands:",
+        *(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()),
+        "",
+        "esgml COMMAND --help explains a command; --version shows the version.",
+        "Exit codes: 0 ok, 1 failure, 2 usage, 3 data invalid, 4 not found,"
+        " 5 not allowed, 6 a gate was not met.",
+    ]
+    return "\n".join(lines)
+
+
+def report(error: EsgmlError, as_json: bool) -> None:
+    """Tell about an error: what, where, how to fix."""
+    if as_json:
+        json.dump({"schema": "esgml.error/1", "error": error.as_dict()}, sys.stdout)
+        sys.stdout.write("\n")
+    where = f"{error.where}: " if error.where else ""
+    sys.stderr.write(f"error: {where}{error.message}\n")
+    if error.remedy:
+        sys.stderr.write(f"  fix: {error.remedy}\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h", "help"):
+        print(usage())
+        raise SystemExit(0 if arguments else 2)
+    if name == "--version":
+        from esgml import __version__
+
+        print(__version__)
+        raise SystemExit(0)
+    if name not in COMMANDS:
+        sys.stderr.write(f"error: no command {name!r}.\n  fix: one of {', '.join(COMMANDS)}.\n")
+        raise SystemExit(2)
+    module = importlib.import_module(COMMANDS[name][0])
+    try:
+        module.app(args=arguments[1:], prog_name=f"esgml {name}")
+    except EsgmlError as error:
+        report(error, "--json" in arguments)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None

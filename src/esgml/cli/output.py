@@ -1,0 +1,52 @@
+"""What commands print: one JSON document, or a table for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as strict JSON values: arrays as lists, NaN and infinity as null."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(schema: str, document: dict[str, Any]) -> None:
+    """Write one JSON document with its schema name to standard output."""
+    json.dump({"schema": schema, **plain(document)}, sys.stdout, allow_nan=False, default=str)
+    sys.stdout.write("\n")
+
+
+def note(text: str) -> None:
+    """Write a line for the person watching to standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table to standard output; plain where that is no terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    view = Table(title=title, title_justify="left", box=box.SIMPLE if terminal else box.ASCII2)
+    for i, column in enumerate(columns):
+        view.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in rows:
+        view.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+    Console(file=sys.stdout, width=None if terminal else 160).print(view)

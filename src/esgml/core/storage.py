@@ -1,0 +1,126 @@
+"""Writing so that a kill, a full disk or a reader at the wrong moment loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from esgml.core.errors import IntegrityError, NotAllowedError, NotFoundError, StorageError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data` as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn operating-system errors on `path` into errors that say what to do."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            "no such file or directory.", where=str(error.filename or path)
+        ) from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageError(
+                "the disk is full; nothing was changed.",
+                code="disk_full",
+                where=str(path),
+                remedy="Free space or choose another --workspace, then run the command again.",
+            ) from error
+        if error.errno in _READ_ONLY:
+            raise StorageError(
+                "this place cannot be written.",
+                code="read_only",
+                where=str(path),
+                remedy="Choose a writable --workspace.",
+            ) from error
+        raise StorageError(
+            f"{error.strerror or error}.", where=str(path), remedy="Check the disk and try again."
+        ) from error
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that readers see the old bytes or all of the new ones."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+        _sync_directory(path.parent)
+
+
+def write_folder_atomic(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files that appears whole or not at all.
+
+    Names may hold ``/`` for sub-folders. The folder must not exist yet: what is stored
+    under a name is never changed.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
+        try:
+            for name, data in files.items():
+                part = staging / name
+                if not part.resolve().is_relative_to(staging.resolve()):
+                    raise NotAllowedError(f"file name {name!r} leaves its folder.")
+                part.parent.mkdir(parents=True, exist_ok=True)
+                with open(part, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            _sync_directory(staging)
+            try:
+                os.rename(staging, path)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise StorageError(
+                        "already exists; stored folders are never changed.",
+                        code="exists",
+                        where=str(path),
+                    ) from error
+                raise
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        _sync_directory(path.parent)
+
+
+def read_checked(path: Path, digest: str) -> bytes:
+    """Read a file and refuse it unless its SHA-256 is `digest`."""
+    with explained(path):
+        data = path.read_bytes()
+    if sha256(data) != digest:
+        raise IntegrityError(
+            "the content does not match its recorded SHA-256.",
+            where=path.name,
+            remedy="Restore the file from a backup or register the model again.",
+        )
+    return data

@@ -1,0 +1,1 @@
+"""Web pages over the service: no framework, no outside assets, strict content policy."""

@@ -1,0 +1,1 @@
+"""From any table to clean series: read, check every fault, clean with a log, split by time."""

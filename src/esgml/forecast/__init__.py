@@ -1,0 +1,1 @@
+"""Emissions forecasting: models, honest backtests, intervals that hold, coherent totals."""

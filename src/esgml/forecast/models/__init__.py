@@ -1,0 +1,1 @@
+"""Forecasting models, one file each; the file name is the model name."""

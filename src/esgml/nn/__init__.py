@@ -1,0 +1,1 @@
+"""Neural networks: one training loop, windows over panels, building blocks."""

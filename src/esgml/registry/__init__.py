@@ -1,0 +1,1 @@
+"""Bundles and their registry: everything a model needs, hashed, versioned, promoted."""

@@ -1,0 +1,1 @@
+"""Serving: a bundle behind four verbs (decode, features, predict, encode) over HTTP."""

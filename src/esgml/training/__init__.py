@@ -1,0 +1,1 @@
+"""Training: tasks in parallel, cross-validated, resumed after a kill."""
