@@ -16,15 +16,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ESGML_", frozen=True)
 
-    workspace: Path = Field(Path(".esgml"), description="folder that holds everything")
-    registry_url: str = Field("", description="database URL of the registry; empty = SQLite")
-    redis_url: str = Field("", description="online feature store; empty = SQLite")
-    api_token: SecretStr | None = Field(None, description="token callers must present")
-    host: str = Field("127.0.0.1", description="address to serve on")
-    port: int = Field(8080, ge=0, le=65535)
-    max_body_bytes: int = Field(8_000_000, ge=1, description="largest request body")
-    max_rows: int = Field(10_000, ge=1, description="most rows in one request")
-    request_timeout: float = Field(10.0, gt=0, description="seconds a request may take")
+    workspace: Path = Field(default=Path(".esgml"), description="folder that holds everything")
+    registry_url: str = Field(
+        default="", description="database URL of the registry; empty = SQLite"
+    )
+    redis_url: str = Field(default="", description="online feature store; empty = SQLite")
+    api_token: SecretStr | None = Field(default=None, description="token callers must present")
+    host: str = Field(default="127.0.0.1", description="address to serve on")
+    port: int = Field(default=8080, ge=0, le=65535)
+    max_body_bytes: int = Field(default=8_000_000, ge=1, description="largest request body")
+    max_rows: int = Field(default=10_000, ge=1, description="most rows in one request")
+    request_timeout: float = Field(default=10.0, gt=0, description="seconds a request may take")
 
     @property
     def database(self) -> str:

@@ -1,0 +1,252 @@
+"""The registry's database: MLflow's own tables and schema, plus the ledger beside them.
+
+Writes go through MLflow's store, so that its interface and clients see nothing unusual, but
+in one transaction of ours: what MLflow writes and the entry in the ledger become visible
+together or not at all. Reads are plain SQL, because importing MLflow takes seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from esgml.core.errors import MissingExtraError, NotFoundError, StorageError, UsageError
+from esgml.core.storage import explained
+from esgml.registry import ledger
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.orm import Session
+
+#: Seconds a writer waits for another before it gives up.
+PATIENCE = 30
+#: Key of the lock that writers of a PostgreSQL registry queue for.
+_ADVISORY_KEY = 0x65736D6C
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One write: MLflow's store and the session that both it and the ledger use."""
+
+    store: Any
+    session: Session
+
+
+class Database:
+    """Opens the registry's database for reading or writing.
+
+    Parameters
+    ----------
+    url : str
+        ``sqlite:///path`` or ``postgresql://user:password@host/name``.
+
+    Raises
+    ------
+    UsageError
+        If the URL is of another kind.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme = url.partition("://")[0]
+        if scheme in ("postgres", "postgresql"):
+            url = "postgresql+psycopg://" + url.partition("://")[2]
+        elif scheme not in ("sqlite", "postgresql+psycopg"):
+            raise UsageError(
+                f"a registry cannot live in {scheme!r}.",
+                remedy="Use sqlite:///FILE or postgresql://USER@HOST/NAME.",
+            )
+        self.url = url
+        self.file = Path(url.removeprefix("sqlite:///")) if scheme == "sqlite" else None
+        self._lock = threading.Lock()
+        self._base: Any = None
+        self._engine: Engine | None = None
+        self._known = False
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection | None]:
+        """Open for reading; gives None where no registry has been written yet."""
+        if self.file is not None and not self.file.exists():
+            yield None
+            return
+        with self._explained(), self._read_engine().connect() as connection:
+            if not self._known:
+                from sqlalchemy import inspect
+
+                names = set(inspect(connection).get_table_names())
+                self._known = {"model_versions", ledger.TABLE} <= names
+            yield connection if self._known else None
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Open one transaction that excludes every other writer, committed at the end.
+
+        Raises
+        ------
+        StorageError
+            If the database cannot be reached or written, or another writer holds it.
+        """
+        from sqlalchemy import text
+
+        with self._explained():
+            base = self._store()
+            from sqlalchemy.orm import Session
+
+            with Session(base.engine) as session:
+                if self.file is not None:
+                    session.execute(text("PRAGMA foreign_keys = ON"))
+                    session.execute(text(f"PRAGMA busy_timeout = {PATIENCE * 1000}"))
+                    session.execute(text("PRAGMA synchronous = FULL"))
+                    # Taking the write lock before the first read means that what is read
+                    # here is still true when it is written.
+                    session.execute(text("BEGIN IMMEDIATE"))
+                else:
+                    session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
+                    session.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_KEY})"))
+
+                @contextlib.contextmanager
+                def shared(read_only: bool = True) -> Iterator[Session]:
+                    yield session
+                    session.flush()
+
+                store = copy.copy(base)
+                store.ManagedSessionMaker = shared
+                yield Transaction(store, session)
+                session.commit()
+
+    def describe(self) -> str:
+        """Return where the registry is, without its password."""
+        from sqlalchemy import make_url
+
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    # Opening ----------------------------------------------------------------------------
+
+    def _read_engine(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                try:
+                    import sqlalchemy
+                except ModuleNotFoundError as error:
+                    raise MissingExtraError.of("sqlalchemy", "registry") from error
+                if self.file is not None:
+                    self._engine = sqlalchemy.create_engine(
+                        self.url,
+                        poolclass=sqlalchemy.NullPool,
+                        connect_args={"timeout": PATIENCE},
+                    )
+                else:
+                    self._engine = sqlalchemy.create_engine(self.url, pool_pre_ping=True)
+            return self._engine
+
+    def _store(self) -> Any:
+        """Return MLflow's store, creating its tables and the ledger's where missing."""
+        with self._lock:
+            if self._base is None:
+                if self.file is not None and not self.file.exists():
+                    self._create_file(self.file)
+                self._base = self._open(self.url)
+            return self._base
+
+    def _create_file(self, file: Path) -> None:
+        """Create a SQLite registry beside its place and then link it there whole.
+
+        MLflow's migrations are many transactions; a kill between them, or a second process
+        starting, must not meet half a schema.
+        """
+        with explained(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.mkdtemp(dir=file.parent, prefix=".tmp-registry-")
+            draft = Path(folder) / "registry.db"
+            try:
+                store = self._open(f"sqlite:///{draft.absolute()}")
+                store.engine.dispose()
+                type(store)._engine_map.pop(store.db_uri, None)
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft, file)
+            finally:
+                for leftover in Path(folder).iterdir():
+                    leftover.unlink()
+                os.rmdir(folder)
+
+    def _open(self, url: str) -> Any:
+        # Set before MLflow is imported, which reads it once: it must not call home.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("DO_NOT_TRACK", "true")
+        with _quiet():
+            try:
+                from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+            except ModuleNotFoundError as error:
+                raise MissingExtraError.of("mlflow-skinny", "registry") from error
+            from sqlalchemy import create_engine, text
+
+            if self.file is not None:
+                store = SqlAlchemyStore(url)
+                _add_ledger(store.engine)
+                return store
+            with create_engine(url).connect() as connection:
+                # Two processes that start on an empty server must not both migrate it.
+                connection.execute(text(f"SELECT pg_advisory_lock({_ADVISORY_KEY + 1})"))
+                try:
+                    store = SqlAlchemyStore(url)
+                    _add_ledger(store.engine)
+                finally:
+                    connection.execute(text(f"SELECT pg_advisory_unlock({_ADVISORY_KEY + 1})"))
+                connection.commit()
+            return store
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn database errors into ones that say what to do, without the password."""
+        try:
+            from sqlalchemy.exc import DBAPIError
+        except ModuleNotFoundError as error:
+            raise MissingExtraError.of("sqlalchemy", "registry") from error
+        try:
+            yield
+        except DBAPIError as error:
+            cause = str(error.orig).strip().splitlines()
+            raise StorageError(
+                f"the registry's database refused: {cause[0] if cause else error}.",
+                code="registry_database",
+                where=self.describe(),
+                remedy="Check that it is reachable, writable and not held by another program.",
+            ) from error
+        except Exception as error:
+            if type(error).__module__ == "mlflow.exceptions":
+                code = getattr(error, "error_code", "")
+                kind = NotFoundError if code == "RESOURCE_DOES_NOT_EXIST" else StorageError
+                raise kind(str(error), where=self.describe()) from error
+            raise
+
+
+def _add_ledger(engine: Engine) -> None:
+    from sqlalchemy import inspect
+
+    if not inspect(engine).has_table(ledger.TABLE):
+        with engine.begin() as connection:
+            ledger.create_table(connection)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow and Alembic from talking on standard error while they set up."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
