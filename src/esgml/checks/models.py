@@ -1,0 +1,463 @@
+"""The contract every forecaster keeps, as checks that anyone can run over a model class.
+
+::
+
+    from esgml.checks.models import forecaster_checks
+    forecaster_checks(MyForecaster)
+
+A check that a model cannot pass for a good reason is named, with the reason, in the model's
+class attribute ``expected_failures``; a reason that no longer holds is an error too.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esgml.core.errors import (
+    ColumnError,
+    EsgmlError,
+    GateError,
+    HistoryError,
+    IntegrityError,
+    NotTrainedError,
+    UsageError,
+)
+from esgml.core.frequency import Frequency
+from esgml.core.panel import Future, Panel, SeriesKey
+from esgml.core.random import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esgml.core.interfaces import TimeSeriesModel
+
+HORIZON = 5
+#: Endings of formats that carry no code.
+_SAFE = (".json", ".safetensors", ".onnx", ".txt")
+
+
+def sample_panel(
+    lengths: tuple[int, ...] = (90, 90, 70, 60),
+    frequency: str = "D",
+    *,
+    seed: int = 0,
+    gaps: float = 0.0,
+) -> Panel:
+    """Return a small panel with trend, season, one covariate known ahead and one not.
+
+    Series end in the same period and begin in different ones; the last two are two targets of
+    one entity.
+
+    Parameters
+    ----------
+    lengths : tuple of int
+        Periods of each series.
+    frequency : str
+    seed : int
+    gaps : float
+        Share of the values, and of the covariates, that are missing.
+    """
+    step = Frequency(frequency)
+    longest = max(lengths)
+    time = step.advance(np.datetime64("2020-01-01T00:00:00", "us"), np.arange(longest))
+    rng = generator(seed, "sample", frequency)
+    season = max(step.season, 2)
+    values, known, past, clock = [], [], [], []
+    for i, length in enumerate(lengths):
+        t = np.arange(longest - length, longest)
+        weather = np.sin(2 * np.pi * t / (3 * season) + i) + rng.normal(0, 0.3, length)
+        level = 10.0 ** (i + 1)
+        y = 1 + 0.2 * np.sin(2 * np.pi * t / season) + 0.1 * weather + 0.001 * t
+        y = level * (y + rng.normal(0, 0.03, length))
+        column = np.column_stack([weather])
+        behind = np.column_stack([y * 2 + rng.normal(0, 1, length)])
+        if gaps:
+            for array in (y, column, behind):
+                hole = rng.random(array.shape) < gaps
+                hole[: length // 3] &= rng.random(hole[: length // 3].shape) < 0.5
+                array[hole] = np.nan
+            y[0] = level
+        values.append(y)
+        known.append(column)
+        past.append(behind)
+        clock.append(time[t])
+    names = [f"site{i}" for i in range(len(lengths))]
+    keys = [SeriesKey(name, "scope1_kg") for name in names]
+    if len(keys) > 2:
+        keys[-1] = SeriesKey(names[-2], "scope2_kg")
+    return Panel(
+        keys=tuple(keys),
+        indptr=np.cumsum([0, *lengths], dtype=np.int64),
+        time=np.concatenate(clock).astype("datetime64[us]"),
+        values=np.concatenate(values),
+        frequency=step,
+        known=np.concatenate(known),
+        past=np.concatenate(past),
+        known_names=("temperature",),
+        past_names=("energy_kwh",),
+    )
+
+
+def _future(panel: Panel, horizon: int = HORIZON) -> Future:
+    """Return a future with covariates that go on smoothly."""
+    blank = panel.future(horizon)
+    known = np.zeros(blank.known.shape)
+    known += 0.5 * np.sin(np.arange(horizon))[None, :, None]
+    return replace(blank, known=known)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise _BrokenError(message)
+
+
+class _BrokenError(Exception):
+    """A check did not hold."""
+
+
+def _raises(kinds: type[EsgmlError], call: Callable[[], object], what: str) -> None:
+    try:
+        call()
+    except kinds:
+        return
+    except Exception as error:
+        raise _BrokenError(
+            f"{what}: expected {kinds.__name__}, got {type(error).__name__}: {error}"
+        ) from error
+    raise _BrokenError(f"{what}: expected {kinds.__name__}, nothing was raised")
+
+
+class ForecasterBattery:
+    """The checks on one forecaster class; every method ``check_*`` is one.
+
+    Parameters
+    ----------
+    model_class : type
+        A subclass of `TimeSeriesModel`.
+    params : mapping, optional
+        Hyperparameters to build it with, such as fewer epochs.
+    """
+
+    def __init__(
+        self, model_class: type[TimeSeriesModel], params: Mapping[str, Any] | None = None
+    ) -> None:
+        self.model_class = model_class
+        self.params = dict(params or {})
+        self.panel = sample_panel()
+        self.future = _future(self.panel)
+        self._trained: TimeSeriesModel | None = None
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all checks, in the order they are run."""
+        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
+
+    def build(self) -> TimeSeriesModel:
+        """Return an untrained model."""
+        return self.model_class(**self.params)
+
+    def trained(self) -> TimeSeriesModel:
+        """Return the model trained on the sample panel, trained once for all checks."""
+        if self._trained is None:
+            self._trained = self.build().train(self.panel, horizon=HORIZON, seed=1)
+        return self._trained
+
+    def _finite(self, panel: Panel, what: str, train: Panel | None = None) -> NDArray[np.float64]:
+        model = self.trained()
+        if train is not None:
+            model = self.build().train(train, horizon=HORIZON, seed=1)
+        result = model.predict(panel, _future(panel))
+        _require(bool(np.isfinite(result).all()), f"{what}: the forecast is not finite")
+        return result
+
+    def check_predict_before_train(self) -> None:
+        """Refuse to predict or save before training."""
+        model = self.build()
+        _raises(NotTrainedError, lambda: model.predict(self.panel, self.future), "predict")
+        _raises(NotTrainedError, model.to_files, "to_files")
+
+    def check_shapes(self) -> None:
+        """Have one row a series and one column a period, also for fewer periods."""
+        model = self.trained()
+        for horizon in (HORIZON, HORIZON - 2, 1):
+            shape = model.predict(self.panel, _future(self.panel, horizon)).shape
+            _require(shape == (len(self.panel), horizon), f"horizon {horizon}: shape {shape}")
+
+    def check_finite(self) -> None:
+        """Forecast ordinary series with finite values of their own magnitude."""
+        result = self._finite(self.panel, "ordinary series")
+        for i in range(len(self.panel)):
+            usual = float(np.abs(self.panel.series(i)).mean())
+            _require(
+                bool((np.abs(result[i]) < 20 * usual).all()),
+                f"series {i}: forecasts are 20 times the usual value",
+            )
+
+    def check_gaps(self) -> None:
+        """Bear missing values anywhere, the last period and future covariates included."""
+        holed = sample_panel(gaps=0.2, seed=2)
+        values = holed.values.copy()
+        values[holed.indptr[1:] - 1] = np.nan
+        holed = replace(holed, values=values)
+        self._finite(holed, "gaps at prediction")
+        model = self.build().train(holed, horizon=HORIZON, seed=1)
+        blank = holed.future(HORIZON)
+        _require(
+            bool(np.isfinite(model.predict(holed, blank)).all()),
+            "gaps in training and no future covariates: the forecast is not finite",
+        )
+
+    def check_constant(self) -> None:
+        """Bear constant and all-zero series in training and prediction."""
+        values = self.panel.values.copy()
+        values[self.panel.rows_of(0)] = 7.0
+        values[self.panel.rows_of(1)] = 0.0
+        flat = replace(self.panel, values=values)
+        self._finite(flat, "constant series at prediction")
+        self._finite(flat, "constant series in training", train=flat)
+        still = replace(self.panel, values=np.full(self.panel.rows, 3.0))
+        result = self._finite(still, "only constant series", train=still)
+        _require(bool(np.allclose(result, 3.0, atol=1.5)), "a constant 3 is not forecast near 3")
+
+    def check_short_series(self) -> None:
+        """Forecast series of one, two and three periods."""
+        short = sample_panel((1, 2, 3, 90))
+        self._finite(short, "short series at prediction")
+        self._finite(short, "short series in training", train=short)
+
+    def check_unequal_starts_and_ends(self) -> None:
+        """Bear series that begin and end at different times."""
+        ends = (0, 13, 4, 0)
+        slices = [
+            slice(self.panel.rows_of(i).start, self.panel.rows_of(i).stop - cut)
+            for i, cut in enumerate(ends)
+        ]
+        uneven = self.panel.take(slices)
+        self._finite(uneven, "unequal ends at prediction")
+        self._finite(uneven, "unequal ends in training", train=uneven)
+
+    def check_unseen_series(self) -> None:
+        """Forecast series that were not in training."""
+        keys = tuple(SeriesKey(f"new-{k.entity}", k.target) for k in self.panel.keys)
+        self._finite(replace(self.panel, keys=keys), "unseen series")
+
+    def check_frequencies(self) -> None:
+        """Learn and forecast hourly, weekly, monthly and annual series."""
+        for code, lengths in (
+            ("h", (200, 200)),
+            ("W", (80, 60)),
+            ("MS", (48, 40)),
+            ("YS", (9, 9, 7, 6)),
+        ):
+            panel = sample_panel(lengths, code)
+            self._finite(panel, f"frequency {code}", train=panel)
+
+    def check_no_covariates(self) -> None:
+        """Learn and forecast panels without covariates."""
+        rows = self.panel.rows
+        bare = replace(
+            self.panel,
+            known=np.empty((rows, 0)),
+            past=np.empty((rows, 0)),
+            known_names=(),
+            past_names=(),
+        )
+        model = self.build().train(bare, horizon=HORIZON, seed=1)
+        result = model.predict(bare, bare.future(HORIZON))
+        _require(bool(np.isfinite(result).all()), "the forecast is not finite")
+
+    def check_negative_values(self) -> None:
+        """Learn and forecast series that cross zero."""
+        values = self.panel.values.copy()
+        rows = self.panel.rows_of(0)
+        values[rows] -= values[rows].mean()
+        crossing = replace(self.panel, values=values)
+        self._finite(crossing, "negative values", train=crossing)
+
+    def check_no_look_ahead(self) -> None:
+        """Let nothing after the origin change a forecast."""
+        poisoned = replace(self.panel, values=self.panel.values.copy(), past=self.panel.past.copy())
+        after = np.concatenate(
+            [np.arange(end - 2 * HORIZON, end) for end in self.panel.indptr[1:].tolist()]
+        )
+        poisoned.values[after] = 1e7
+        poisoned.past[after] = -1e7
+        results = []
+        for panel in (self.panel, poisoned):
+            history, future, _ = panel.window(2 * HORIZON, HORIZON)
+            model = self.build().train(history, horizon=HORIZON, seed=1)
+            results.append(model.predict(history, future))
+        _require(bool(np.array_equal(*results)), "later values changed the forecast")
+
+    def check_save_load(self) -> None:
+        """Come back from a save with the same bytes and the same forecasts."""
+        model = self.trained()
+        expected = model.predict(self.panel, self.future)
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(Path(folder) / "model")
+            again = self.model_class.load(Path(folder) / "model")
+        _require(again.to_files() == model.to_files(), "saved again, the bytes differ")
+        _require(
+            bool(np.array_equal(again.predict(self.panel, self.future), expected)),
+            "loaded, it forecasts other numbers",
+        )
+        _raises(
+            UsageError,
+            lambda: again.predict(self.panel, _future(self.panel, HORIZON + 1)),
+            "a loaded model and a horizon longer than trained",
+        )
+
+    def check_safe_formats(self) -> None:
+        """Save in formats that carry no code, and refuse changed bytes."""
+        files = self.trained().to_files()
+        bad = [name for name in files if not name.endswith(_SAFE)]
+        _require(not bad, f"files of other formats: {bad}")
+        for name in files:
+            changed = {**files, name: files[name] + b" "}
+            if name != "manifest.json":
+                _raises(
+                    IntegrityError,
+                    lambda changed=changed: self.model_class.from_files(changed),  # type: ignore[misc]
+                    f"changed {name}",
+                )
+
+    def check_batch_equals_single(self) -> None:
+        """Forecast an entity alone as among others (1e-9 relative)."""
+        model = self.trained()
+        together = model.predict(self.panel, self.future)
+        for entity in dict.fromkeys(key.entity for key in self.panel.keys):
+            which = [i for i, key in enumerate(self.panel.keys) if key.entity == entity]
+            own = replace(self.future, time=self.future.time[which], known=self.future.known[which])
+            alone = model.predict(self.panel.select(which), own)
+            scale = 1 + np.abs(together[which])
+            gap = float((np.abs(alone - together[which]) / scale).max())
+            _require(gap <= 1e-9, f"entity {entity!r}: differs by {gap:.1e}")
+
+    def check_order_of_series(self) -> None:
+        """Forecast series in another order the same, in that order."""
+        model = self.trained()
+        order = np.arange(len(self.panel))[::-1]
+        turned = replace(self.future, time=self.future.time[order], known=self.future.known[order])
+        result = model.predict(self.panel.select(order.tolist()), turned)
+        expected = model.predict(self.panel, self.future)[order]
+        _require(
+            bool(np.allclose(result, expected, rtol=1e-9)), "the forecasts depend on the order"
+        )
+
+    def check_same_seed_same_bytes(self) -> None:
+        """Save the same bytes when trained again on the same data with the same seed."""
+        again = self.build().train(self.panel, horizon=HORIZON, seed=1)
+        first, second = self.trained().to_files(), again.to_files()
+        differing = [name for name in first if first[name] != second.get(name)]
+        _require(not differing and len(first) == len(second), f"files differ: {differing}")
+
+    def check_too_long_horizon(self) -> None:
+        """Refuse a longer horizon than trained for."""
+        longer = _future(self.panel, HORIZON + 1)
+        _raises(UsageError, lambda: self.trained().predict(self.panel, longer), "longer horizon")
+        _raises(UsageError, lambda: self.build().train(self.panel, horizon=0), "horizon 0")
+
+    def check_wrong_covariates(self) -> None:
+        """Refuse other known covariates than in training."""
+        other = replace(self.panel, known_names=("wind",))
+        _raises(
+            ColumnError,
+            lambda: self.trained().predict(other, replace(self.future, known_names=("wind",))),
+            "other covariates in the history",
+        )
+        _raises(
+            ColumnError,
+            lambda: self.trained().predict(
+                self.panel, replace(self.future, known_names=(), known=self.future.known[..., :0])
+            ),
+            "no covariates in the future",
+        )
+
+    def check_nothing_to_learn(self) -> None:
+        """Refuse a panel without a single value."""
+        empty = replace(self.panel, values=np.full(self.panel.rows, np.nan))
+        _raises(HistoryError, lambda: self.build().train(empty, horizon=HORIZON), "all missing")
+
+    def check_input_not_mutated(self) -> None:
+        """Leave the inputs of training and prediction as they were."""
+        panel = sample_panel(gaps=0.1, seed=3)
+        future = _future(panel)
+        before = [a.copy() for a in _arrays(panel, future)]
+        for array in _arrays(panel, future):
+            array.flags.writeable = False
+        self.build().train(panel, horizon=HORIZON, seed=1).predict(panel, future)
+        same = all(
+            np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+            for a, b in zip(before, _arrays(panel, future), strict=True)
+        )
+        _require(same, "an input array was changed")
+
+    def check_parameters(self) -> None:
+        """Refuse unknown parameters, and describe the model."""
+        _raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
+        model = self.trained()
+        about = model.metadata()
+        _require(bool(about.description), "the class has no docstring")
+        _require(about.trained, "metadata does not know that it is trained")
+        _require(type(model).__name__ in model.summary(), "the summary does not name the class")
+        _require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
+
+
+def _arrays(panel: Panel, future: Future) -> list[NDArray[Any]]:
+    return [
+        panel.indptr,
+        panel.time,
+        panel.values,
+        panel.known,
+        panel.past,
+        future.time,
+        future.known,
+    ]
+
+
+def forecaster_checks(
+    model_class: type[TimeSeriesModel], params: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Run every check over a forecaster class and return the names of those that ran.
+
+    Parameters
+    ----------
+    model_class : type
+        A subclass of `TimeSeriesModel`; its attribute ``expected_failures``, a mapping of
+        check name to reason, names the checks it does not keep.
+    params : mapping, optional
+        Hyperparameters to build it with, such as fewer epochs.
+
+    Raises
+    ------
+    GateError
+        Naming every check that failed, every expected failure that passed, and every expected
+        failure that is no check.
+    """
+    battery = ForecasterBattery(model_class, params)
+    excused: Mapping[str, str] = getattr(model_class, "expected_failures", {})
+    names = battery.names()
+    found = [f"{name}: expected to fail, but is no check" for name in excused if name not in names]
+    for name in names:
+        try:
+            getattr(battery, f"check_{name}")()
+        except Exception as error:  # a model may fail in any way; all failures are reported
+            if name not in excused:
+                kind = "" if isinstance(error, _BrokenError) else f"{type(error).__name__}: "
+                found.append(f"{name}: {kind}{error}")
+        else:
+            if name in excused:
+                found.append(f"{name}: expected to fail ({excused[name]}), but passed")
+    if found:
+        raise GateError(
+            f"{model_class.__name__} breaks its contract: " + "; ".join(found),
+            code="contract",
+            remedy="Mend the model, or name the check and the reason in expected_failures.",
+        )
+    return names
