@@ -41,6 +41,7 @@ def audit(
     versions: Sequence[VersionInfo],
     chain: Sequence[ledger.Entry],
     read: Callable[[VersionInfo], object],
+    head: str = "",
 ) -> Verification:
     """Check versions against the whole ledger, and each bundle against its hashes.
 
@@ -52,8 +53,12 @@ def audit(
         The whole ledger.
     read : callable
         Reads the bundle of a version; raises where a byte differs.
+    head : str, optional
+        Ledger hash noted earlier.
     """
     faults = ledger.check(chain)
+    if head and head != ledger.GENESIS and all(head != entry.hash for entry in chain):
+        faults.append(f"the ledger no longer holds the entry {head}: it was cut or rewritten.")
     told = {(e.model, e.version): e.detail.get("digest") for e in chain if e.act == "register"}
     for item in versions:
         label = f"{item.name} {item.version}"
@@ -69,5 +74,5 @@ def audit(
             read(item)
         except EsgmlError as error:
             faults.append(f"{label}: {error}")
-    head = chain[-1].hash if chain else ledger.GENESIS
-    return Verification(not faults, len(versions), len(chain), head, tuple(faults))
+    last = chain[-1].hash if chain else ledger.GENESIS
+    return Verification(not faults, len(versions), len(chain), last, tuple(faults))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from esgml.core.canonical import canonical_json
 from esgml.core.errors import IntegrityError, NotFoundError, UsageError
 from esgml.core.interfaces import MANIFEST, BaseModel, Files
 from esgml.core.storage import explained, sha256
@@ -24,20 +25,8 @@ FOLDER = "files/"
 MAX_MANIFEST_BYTES = 64_000_000
 
 
-def canonical(value: Any) -> bytes:
-    """Return `value` as JSON bytes that are the same for the same content.
-
-    Keys are sorted, nothing is indented, and numbers are written so that they read back
-    exactly. What is not finite becomes null, arrays become lists.
-    """
-    text = json.dumps(
-        plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
-
-
 def plain(value: Any) -> Any:
-    """Return `value` as strict JSON values.
+    """Return `value` as strict JSON values: arrays as lists, what is not finite as null.
 
     Raises
     ------
@@ -159,7 +148,7 @@ class Bundle:
     def manifest(self) -> bytes:
         """Return the canonical description of the bundle, with the SHA-256 of each file."""
         data = self.data_fingerprint
-        return canonical(
+        return canonical_json(
             {
                 "format": SCHEMA,
                 "task": self.task,

@@ -128,7 +128,17 @@ def _column(series: pl.Series) -> list[str]:
             if values.dtype.is_float():
                 values = values.fill_nan(float("nan"))
             digest.update(_raw(values.fill_null(0)))
-    return [str(dtype), digest.hexdigest()]
+    return [_kind(dtype), digest.hexdigest()]
+
+
+def _kind(dtype: pl.DataType) -> str:
+    """Name a type in words of our own, which no release of a library can change."""
+    import polars as pl
+
+    name = type(dtype).__name__.lower()
+    if isinstance(dtype, pl.Datetime):
+        return f"{name}[{dtype.time_unit},{dtype.time_zone or 'naive'}]"
+    return f"{name}[{dtype.time_unit}]" if isinstance(dtype, pl.Duration) else name
 
 
 def _iso(moment: object) -> str:

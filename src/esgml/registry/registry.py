@@ -275,11 +275,12 @@ class ModelRegistry:
         """Compare two versions, with a confidence interval where both kept paired errors."""
         return compare(self.get(name, a), self.get(name, b), level=level, seed=seed)
 
-    def verify(self, name: str = "", version: str = "") -> Verification:
+    def verify(self, name: str = "", version: str = "", *, head: str = "") -> Verification:
         """Check every hash of the bundles, the chain of the ledger, and that both agree.
 
         With a name, only the bundles of that model (or that version) are read; the ledger
-        is always checked whole.
+        is always checked whole. `head` is a ledger hash noted earlier: it must still be
+        in the chain, or the end was cut off or rewritten.
         """
         if name:
             versions = (self.info(name, version),) if version else self.list(name)
@@ -287,7 +288,7 @@ class ModelRegistry:
                 versions = (self.info(name, "latest"),)
         else:
             versions = self.list()
-        return audit(versions, self.history(), self._read)
+        return audit(versions, self.history(), self._read, head)
 
     # Inside -----------------------------------------------------------------------------
 
