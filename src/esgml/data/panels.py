@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import polars as pl
 
@@ -11,14 +13,22 @@ from esgml.core.frequency import Frequency
 from esgml.core.panel import Future, Panel, SeriesKey
 
 
-def _factorized(frame: pl.DataFrame, column: str) -> pl.Series:
-    """Return the column as numbers: flags and texts become ordered codes (missing = 0)."""
+def _numeric(frame: pl.DataFrame, column: str) -> dict[str, np.ndarray]:
+    """Return a covariate as named numeric columns.
+
+    Numbers and flags stay; a text that is often empty marks events (holidays) and becomes
+    one flag; any other text becomes one flag per value.
+    """
     values = frame[column]
-    if values.dtype == pl.Boolean or values.dtype.is_numeric():
-        return values.cast(pl.Float64)
-    text = values.cast(pl.String).fill_null("")
-    order = {value: float(i) for i, value in enumerate(sorted({"", *text.unique().to_list()}))}
-    return text.replace_strict(order, return_dtype=pl.Float64)
+    if values.dtype == pl.Boolean or values.dtype.is_numeric() or values.dtype == pl.Null:
+        return {column: values.cast(pl.Float64).to_numpy()}
+    text = values.cast(pl.String).fill_null("").str.strip_chars()
+    if (text == "").any():
+        return {column: (text != "").cast(pl.Float64).to_numpy()}
+    return {
+        f"{column}={value}": (text == value).cast(pl.Float64).to_numpy()
+        for value in sorted(text.unique().to_list())
+    }
 
 
 def infer_frequency(frame: pl.DataFrame, spec: SeriesSpec) -> Frequency:
@@ -73,11 +83,11 @@ def to_panel(
     ).sort(spec.entity, spec.time)
     roles = {spec.entity, spec.time, *spec.targets, *spec.known, *spec.hierarchy}
     past = [c for c in frame.columns if c not in roles and frame.schema[c].is_numeric()]
-    known_values = np.column_stack(
-        [_factorized(frame, c).to_numpy() for c in spec.known] or [np.empty((frame.height, 0))]
-    )
+    known_columns = {k: v for c in spec.known for k, v in _numeric(frame, c).items()}
+    known_names = tuple(known_columns)
+    known_values = np.column_stack([np.empty((frame.height, 0)), *known_columns.values()])
     past_values = np.column_stack(
-        [frame[c].cast(pl.Float64).to_numpy() for c in past] or [np.empty((frame.height, 0))]
+        [np.empty((frame.height, 0)), *(frame[c].cast(pl.Float64).to_numpy() for c in past)]
     )
     targets = {t: frame[t].cast(pl.Float64).to_numpy() for t in spec.targets}
     time = frame[spec.time].to_numpy()
@@ -89,7 +99,7 @@ def to_panel(
     keys: list[SeriesKey] = []
     parts: list[tuple[np.ndarray, ...]] = []
     futures: list[tuple[np.ndarray, np.ndarray]] = []
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in itertools.pairwise(bounds):
         offsets = ordinal[a:b] - ordinal[a]
         if len(np.unique(offsets)) != len(offsets):
             raise DataError(
@@ -100,7 +110,7 @@ def to_panel(
             )
         length = int(offsets[-1]) + 1
         grid = frequency.advance(time[a], np.arange(length))
-        known = np.full((length, len(spec.known)), np.nan)
+        known = np.full((length, len(known_names)), np.nan)
         known[offsets] = known_values[a:b]
         behind = np.full((length, len(past)), np.nan)
         behind[offsets] = past_values[a:b]
@@ -131,18 +141,18 @@ def to_panel(
         known=np.concatenate([p[2] for p in parts]),
         past=np.concatenate([p[3] for p in parts]),
         frequency=frequency,
-        known_names=tuple(spec.known),
+        known_names=known_names,
         past_names=tuple(past),
         units={t: spec.unit_of(t) for t in spec.targets},
         groups=_groups(frame, spec),
     )
     ahead = min(len(f[0]) for f in futures)
-    if not spec.known or ahead == 0:
+    if not known_names or ahead == 0:
         return panel, None
     return panel, Future(
         np.stack([f[0][:ahead] for f in futures]).astype("datetime64[us]"),
         np.stack([f[1][:ahead] for f in futures]),
-        tuple(spec.known),
+        known_names,
     )
 
 

@@ -1,0 +1,375 @@
+"""The long ESG table (one row per facility, metric and period) made wide.
+
+Every reading is converted to the unit its kind is stored in (kWh, kgCO2e), the meters of a
+facility are added up, and each metric becomes a column. Rows that cannot be placed go to
+the quarantine with a reason, so that rows used and rows quarantined add up to rows read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from esgml.core.errors import ColumnError, UnitError
+from esgml.core.frames import Fault, SeriesSpec, Severity
+from esgml.core.units import compatible, factor, is_unit, stored_unit
+from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault, row_numbers
+from esgml.data.numbers import parse_numbers
+from esgml.data.timestamps import parse_times
+
+_ENTITY = ("facility_id", "entity", "facility", "site_id", "site", "entity_id")
+_START = ("period_start", "timestamp", "date", "start")
+_END = ("period_end", "end")
+_METER = ("meter_id", "meter", "account_id")
+_REVISION = ("revision", "version", "known_at", "recorded_at")
+_ROW = "__row__"
+
+
+@dataclass(frozen=True)
+class Widened:
+    """A long table made wide.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row per entity and period, sorted; one column per metric, plus
+        ``<metric>_cost`` and ``<metric>_estimated`` where the table has them.
+    origin : Series of int
+        For each row of `frame`, the first source row it was made from.
+    quarantine : DataFrame
+        Source rows that were not used, with ``row`` and ``reason``.
+    """
+
+    frame: pl.DataFrame
+    spec: SeriesSpec
+    origin: pl.Series
+    faults: tuple[Fault, ...]
+    log: tuple[LogEntry, ...]
+    quarantine: pl.DataFrame
+    cells: pl.DataFrame
+
+
+def is_long(frame: pl.DataFrame, spec: SeriesSpec) -> bool:
+    """Whether the table has a metric and a quantity column, and the target is no column."""
+    names = {c.strip().lower() for c in frame.columns}
+    named = bool(spec.targets) and all(t in frame.columns for t in spec.targets)
+    return {"metric", "quantity"} <= names and not named
+
+
+class _Rows:
+    """The rows still in use, and those set aside with a reason."""
+
+    def __init__(self, source: pl.DataFrame, work: pl.DataFrame) -> None:
+        self.source = source
+        self.work = work
+        self.aside: list[pl.DataFrame] = []
+        self.faults: list[Fault] = []
+        self.log: list[LogEntry] = []
+
+    def set_aside(
+        self,
+        condition: pl.Expr,
+        code: str,
+        message: str,
+        remedy: str,
+        severity: Severity = Severity.ERROR,
+        column: str = "",
+    ) -> None:
+        """Move the rows that fulfil `condition` to the quarantine, with a fault."""
+        marked = self.work.select(condition.fill_null(False)).to_series()
+        if not marked.any():
+            return
+        rows = self.work[_ROW].filter(marked)
+        self.aside.append(
+            self.source[rows.cast(pl.UInt32)].select(
+                rows.alias("row"), pl.lit(code).alias("reason"), pl.all().exclude("row", "reason")
+            )
+        )
+        self.work = self.work.filter(~marked)
+        first, count = row_numbers(rows)
+        self.faults.append(
+            fault(code, severity, message.format(count=count), remedy, column=column, rows=rows)
+        )
+        self.log.append(LogEntry(f"quarantine:{code}", column, first, count))
+
+    def warn(self, condition: pl.Expr, code: str, message: str, remedy: str, column: str) -> None:
+        """Add a warning for the rows that fulfil `condition`; they stay in use."""
+        rows = self.work.filter(condition.fill_null(False))[_ROW]
+        if len(rows):
+            self.faults.append(
+                fault(
+                    code,
+                    Severity.WARNING,
+                    message.format(count=len(rows)),
+                    remedy,
+                    column=column,
+                    rows=rows,
+                )
+            )
+
+
+def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
+    """Make a long ESG table wide.
+
+    Raises
+    ------
+    ColumnError
+        If the entity or the period column cannot be found.
+    """
+    by_name = {c.strip().lower(): c for c in frame.columns}
+
+    def find(*names: str) -> str:
+        return next((by_name[n] for n in names if n in by_name), "")
+
+    entity = find(spec.entity.lower(), *_ENTITY)
+    start = find(spec.time.lower(), *_START)
+    for name, options, option in ((entity, _ENTITY, "--entity"), (start, _START, "--time")):
+        if not name:
+            raise ColumnError(
+                f"a long table needs one of the columns {list(options)};"
+                f" this one has {list(frame.columns)}.",
+                code="column_missing",
+                remedy=f"Name it with {option}.",
+            )
+    end, meter, revision = find(*_END), find(*_METER), find(*_REVISION)
+    unit, cost, estimated = find("unit", "units"), find("cost"), find("is_estimated", "estimated")
+    metric, quantity = by_name["metric"], by_name["quantity"]
+    altered = [pl.DataFrame(schema=CELLS_SCHEMA)]
+    faults: list[Fault] = []
+
+    def numbers(name: str) -> pl.Series:
+        parsed = parse_numbers(frame[name])
+        if parsed.unreadable.any():
+            rows = parsed.unreadable.arg_true()
+            altered.append(cells(rows, name, frame[name].gather(rows), "not_a_number"))
+            faults.append(
+                fault(
+                    "not_a_number",
+                    Severity.ERROR,
+                    f"{len(rows)} cells of {name!r} are no number, e.g. {frame[name][rows[0]]!r}.",
+                    "Correct the cells, or leave them empty where there is no value.",
+                    column=name,
+                    rows=rows,
+                )
+            )
+        return parsed.values
+
+    starts = parse_times(frame[start])
+    faults += [f for f in starts.faults if f.code not in _PLACED]
+    ends = parse_times(frame[end]).values if end else starts.values
+    text = pl.String
+    work = pl.DataFrame(
+        {
+            _ROW: pl.Series(range(frame.height), dtype=pl.Int64),
+            "entity": frame[entity].cast(text, strict=False).str.strip_chars(),
+            "metric": frame[metric].cast(text, strict=False).str.strip_chars(),
+            "meter": frame[meter].cast(text, strict=False) if meter else [""] * frame.height,
+            "start": starts.values,
+            "end": ends,
+            "quantity": numbers(quantity),
+            "cost": numbers(cost) if cost else [None] * frame.height,
+            "unit": frame[unit].cast(text).str.strip_chars() if unit else [""] * frame.height,
+            "estimated": (
+                frame[estimated].cast(text).str.to_lowercase().is_in(["true", "1", "yes", "y"])
+                if estimated
+                else [False] * frame.height
+            ),
+            "revision": frame[revision] if revision else [0] * frame.height,
+        },
+        strict=False,
+        schema_overrides={"cost": pl.Float64, "meter": text, "unit": text, "estimated": pl.Boolean},
+    ).with_columns(pl.col("meter", "unit").fill_null(""))
+    rows = _Rows(frame, work)
+    rows.faults += faults
+    _place(rows, entity, metric, start, end)
+    units = _convert(rows, unit)
+    _deduplicate(rows, bool(revision))
+    _compare_meters(rows, quantity, end, start)
+    wide, origin = _pivot(rows.work, bool(cost), bool(estimated))
+    wide = _attach_labels(wide, frame, entity, spec)
+    wide = wide.rename({"entity": entity, "start": start})
+    rows.log.append(
+        LogEntry(
+            "pivot",
+            metric,
+            (),
+            rows.work.height,
+            f"{rows.work.height} readings",
+            f"{wide.height} rows of {len(units)} metrics",
+        )
+    )
+    spec = replace(spec, entity=entity, time=start, units={**units, **spec.units})
+    if not spec.targets:
+        emitting = [m for m, u in units.items() if u and compatible(u, "kgCO2e")]
+        if not emitting:
+            spec = replace(spec, targets=tuple(m for m in units if m not in spec.known))
+    aside = pl.concat(rows.aside, how="diagonal_relaxed") if rows.aside else pl.DataFrame()
+    return Widened(
+        wide, spec, origin, tuple(rows.faults), tuple(rows.log), aside, pl.concat(altered)
+    )
+
+
+_PLACED = ("unparseable_timestamp", "missing_timestamp")
+
+
+def _place(rows: _Rows, entity: str, metric: str, start: str, end: str) -> None:
+    """Set aside the rows whose facility, metric or period is unknown."""
+    blank = pl.col("entity").is_null() | (pl.col("entity") == "")
+    rows.set_aside(
+        blank, "entity_missing", "{count} rows name no facility.", "Fill it in.", column=entity
+    )
+    blank = pl.col("metric").is_null() | (pl.col("metric") == "")
+    rows.set_aside(
+        blank, "metric_missing", "{count} rows name no metric.", "Fill it in.", column=metric
+    )
+    rows.set_aside(
+        pl.col("start").is_null(),
+        "unparseable_timestamp",
+        "{count} rows have no readable start of the period.",
+        "Write dates as 2024-12-31.",
+        column=start,
+    )
+    rows.set_aside(
+        pl.col("end") < pl.col("start"),
+        "period_reversed",
+        "{count} periods end before they start.",
+        "Swap or correct the two dates.",
+        column=end,
+    )
+
+
+def _convert(rows: _Rows, unit: str) -> dict[str, str]:
+    """Bring quantities to the stored unit of their metric; return that unit per metric."""
+    spellings = rows.work["unit"].unique().to_list()
+    known = {u: stored_unit(u) for u in spellings if u and is_unit(u)}
+    strange = [u for u in spellings if u and u not in known]
+    rows.set_aside(
+        pl.col("unit").is_in(strange),
+        "unit_unknown",
+        "{count} rows have a unit that is not known: " + ", ".join(map(repr, strange[:5])) + ".",
+        "Use a unit such as kWh, MWh, GJ, kgCO2e, tCO2e, m^3 or kg.",
+        column=unit,
+    )
+    chosen: dict[str, str] = {}
+    for (metric,), part in rows.work.group_by("metric", maintain_order=True):
+        named = part["unit"].filter(part["unit"] != "")
+        stored = named.replace_strict(known, return_dtype=pl.String) if len(named) else named
+        most = stored.value_counts(sort=True)[stored.name][0] if len(stored) else ""
+        chosen[str(metric)] = most
+    factors = {}
+    for metric, spelling in rows.work.select("metric", "unit").unique().iter_rows():
+        try:
+            factors[(metric, spelling)] = (
+                factor(spelling, chosen[metric]) if spelling and chosen[metric] else 1.0
+            )
+        except UnitError:
+            factors[(metric, spelling)] = None
+    table = pl.DataFrame(
+        [(m, u, f) for (m, u), f in factors.items()],
+        schema={"metric": pl.String, "unit": pl.String, "factor": pl.Float64},
+        orient="row",
+    )
+    rows.work = rows.work.join(table, on=["metric", "unit"], how="left", maintain_order="left")
+    rows.set_aside(
+        pl.col("factor").is_null(),
+        "unit_incompatible",
+        "{count} rows have a unit of another kind than their metric's other rows.",
+        "Correct the unit or the metric.",
+        column=unit,
+    )
+    rows.warn(
+        pl.col("unit") == "",
+        "unit_missing",
+        "{count} rows state no unit; the metric's usual unit was assumed.",
+        "State the unit of every row.",
+        unit,
+    )
+    rows.work = rows.work.with_columns(quantity=pl.col("quantity") * pl.col("factor"))
+    return chosen
+
+
+def _deduplicate(rows: _Rows, has_revision: bool) -> None:
+    """Keep one row per facility, meter, metric and period: the highest revision, or the last."""
+    key = ["entity", "meter", "metric", "start", "end"]
+    value = [*key, "quantity", "cost", "revision"]
+    rows.set_aside(
+        pl.struct(value).is_duplicated() & ~pl.struct(value).is_first_distinct(),
+        "duplicate_row",
+        "{count} rows repeat another row exactly; one of each was kept.",
+        "Remove the repeated rows at the source.",
+        Severity.WARNING,
+    )
+    if has_revision:
+        newest = pl.col("revision").max().over(key)
+        rows.set_aside(
+            pl.col("revision") < newest,
+            "superseded",
+            "{count} rows were corrected by a later revision.",
+            "Nothing to do; the corrected values are used.",
+            Severity.INFO,
+            "revision",
+        )
+    rows.set_aside(
+        pl.struct(key).is_duplicated() & ~pl.struct(key).is_last_distinct(),
+        "duplicate_timestamp",
+        "{count} rows give another value for a period already given; the last one was kept.",
+        "Remove one of the values, give corrections a revision, or give meters a meter_id.",
+        column="quantity",
+    )
+
+
+def _compare_meters(rows: _Rows, quantity: str, end: str, start: str) -> None:
+    """Warn about one bill booked on two meters, and about periods that overlap."""
+    bill = ["entity", "metric", "start", "end", "quantity"]
+    rows.warn(
+        (pl.col("meter").n_unique().over(bill) > 1) & (pl.col("quantity") != 0),
+        "duplicate_meter",
+        "{count} rows give the same quantity for one period on different meters.",
+        "Check whether one bill was booked on two meters.",
+        quantity,
+    )
+    series = ["entity", "meter", "metric"]
+    if end:
+        rows.work = rows.work.sort(*series, "start", maintain_order=True)
+        rows.warn(
+            pl.col("end").cum_max().shift(1).over(series) > pl.col("start"),
+            "overlap",
+            "{count} periods overlap the one before them.",
+            "Correct the dates, so that no day is billed twice.",
+            start,
+        )
+
+
+def _pivot(work: pl.DataFrame, cost: bool, estimated: bool) -> tuple[pl.DataFrame, pl.Series]:
+    """Add up the meters and turn metrics into columns, sorted by entity and period."""
+    total = pl.when(pl.col("quantity").is_not_null().any()).then(pl.col("quantity").sum())
+    parts = [total.alias("")]
+    if cost:
+        parts.append(pl.when(pl.col("cost").is_not_null().any()).then(pl.col("cost").sum()))
+        parts[-1] = parts[-1].alias("_cost")
+    if estimated:
+        parts.append(pl.col("estimated").mean().alias("_estimated"))
+    keys = ["entity", "start"]
+    cells_ = work.group_by(*keys, "metric", maintain_order=True).agg(*parts)
+    wide = work.group_by(keys, maintain_order=True).agg(pl.col(_ROW).min()).sort(keys)
+    for metric in work["metric"].unique(maintain_order=True).to_list():
+        mine = cells_.filter(pl.col("metric") == metric).drop("metric")
+        mine = mine.rename({c: f"{metric}{c}" for c in mine.columns if c not in keys})
+        wide = wide.join(mine, on=keys, how="left", maintain_order="left")
+    return wide.drop(_ROW), wide[_ROW]
+
+
+def _attach_labels(
+    wide: pl.DataFrame, source: pl.DataFrame, entity: str, spec: SeriesSpec
+) -> pl.DataFrame:
+    """Carry the columns of the hierarchy over, the first label of every entity."""
+    wanted = [c for c in spec.hierarchy if c in source.columns]
+    if not wanted:
+        return wide
+    labels = (
+        source.select(pl.col(entity).cast(pl.String).str.strip_chars().alias("entity"), *wanted)
+        .group_by("entity", maintain_order=True)
+        .agg(pl.col(wanted).drop_nulls().first())
+    )
+    return wide.join(labels, on="entity", how="left", maintain_order="left")

@@ -1,0 +1,105 @@
+"""Numbers written as texts: thousands separators, decimal commas, words for "missing"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+#: Texts that mean "no value" (compared in lower case).
+MISSING_WORDS = frozenset(
+    ["na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "missing", "unknown", "-", "--", ".", "?", "#div/0!", "#value!", "#ref!"]
+    + ["not available", "not applicable", "no data", "nd", "<na>"]
+)
+_GROUPS_COMMA = r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
+_GROUPS_DOT = r"^[+-]?\d{1,3}(?:\.\d{3})+,\d+$"
+_GROUPS_SPACE = r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\d+)?$"
+_DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
+_DECIMAL_COMMA_SURE = r"^[+-]?(?:\d+,\d{1,2}|\d+,\d{4,}|\d{4,},\d+|0,\d+)$"
+_ACCOUNTING = r"^\((\d[\d.,]*)\)$"
+
+
+@dataclass(frozen=True)
+class ParsedNumbers:
+    """A column as numbers.
+
+    Attributes
+    ----------
+    values : Series of Float64
+        Null where empty, where a word says "missing", and where unreadable.
+    unreadable : Series of Boolean
+        Cells that hold something which is no number.
+    missing_words : Series of Boolean
+        Cells that hold a word for "missing".
+    ambiguous : bool
+        ``1,234`` occurs and could be 1234 or 1.234; it was read as 1234.
+    """
+
+    values: pl.Series
+    unreadable: pl.Series
+    missing_words: pl.Series
+    ambiguous: bool = False
+
+
+def parse_numbers(column: pl.Series) -> ParsedNumbers:
+    """Read a column as numbers, keeping apart what is empty and what is unreadable.
+
+    A decimal comma is recognised when some value of the column can be nothing else.
+    """
+    no = pl.Series(column.name, [False]).new_from_index(0, len(column))
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        return ParsedNumbers(column.cast(pl.Float64), no, no)
+    if column.dtype == pl.Null:
+        return ParsedNumbers(column.cast(pl.Float64), no, no)
+    texts = column.cast(pl.String, strict=False).str.strip_chars()
+    values = texts.cast(pl.Float64, strict=False)
+    open_cells = values.is_null() & texts.is_not_null() & (texts != "")
+    if not open_cells.any():
+        return ParsedNumbers(values, no, no)
+    words = texts.str.to_lowercase().is_in(list(MISSING_WORDS)) & open_cells
+    values = values.set(words.fill_null(False), None)
+    rest = pl.DataFrame({"t": texts.set(~open_cells | words, None)})
+    comma = bool(rest["t"].str.contains(_DECIMAL_COMMA_SURE).any()) or bool(
+        rest["t"].str.contains(_GROUPS_DOT).any()
+    )
+    grouped = bool(rest["t"].str.contains(_GROUPS_COMMA).any())
+    dotted = bool(texts.str.contains(r"^\d+\.\d+$").any())
+    t = pl.col("t").str.replace(_ACCOUNTING, "-$1")
+    spaceless = t.str.replace_all(r"[ \u00a0\u202f']", "")
+    decimal = t.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    expression = (
+        pl.when(t.str.contains(_GROUPS_SPACE))
+        .then(spaceless.str.replace(",", ".", literal=True))
+        .when(t.str.contains(_GROUPS_DOT))
+        .then(decimal)
+        .when(t.str.contains(_DECIMAL_COMMA) & pl.lit(comma and not dotted))
+        .then(decimal)
+        .when(t.str.contains(_GROUPS_COMMA))
+        .then(t.str.replace_all(",", "", literal=True))
+        .otherwise(t)
+        .cast(pl.Float64, strict=False)
+    )
+    mended = rest.select(expression.alias("v"))["v"]
+    values = values.zip_with(mended.is_null(), mended)
+    unreadable = (open_cells & ~words & mended.is_null()).fill_null(False)
+    return ParsedNumbers(
+        values.alias(column.name), unreadable, words.fill_null(False), grouped and not comma
+    )
+
+
+def is_mostly_numeric(column: pl.Series, share: float = 0.9) -> bool:
+    """Whether at least `share` of the filled cells of a text column are numbers."""
+    if column.dtype.is_numeric():
+        return True
+    if column.dtype != pl.String:
+        return False
+    sample = column.drop_nulls()
+    sample = sample.filter(sample.str.strip_chars() != "")
+    if len(sample) > 20_000:
+        sample = sample.gather_every(len(sample) // 10_000)
+    if not len(sample):
+        return False
+    parsed = parse_numbers(sample)
+    numbers = int(parsed.values.is_not_null().sum())
+    filled = len(sample) - int(parsed.missing_words.sum())
+    return numbers > 0 and numbers >= share * filled
