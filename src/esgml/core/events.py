@@ -25,6 +25,9 @@ class PredictionMade(Event):
     response: dict[str, Any]
     seconds: float
     tenant: str = ""
+    bundle_digest: str = ""
+    data_fingerprint: str = ""
+    code_version: str = ""
 
 
 @dataclass(frozen=True)
