@@ -305,7 +305,7 @@ def _as_times(values: Sequence[Any]) -> NDArray[np.datetime64]:
                 value = value.astimezone(dt.UTC).replace(tzinfo=None)
             if not isinstance(value, (dt.date, np.datetime64)):
                 raise ValueError("not a timestamp")
-            found[i] = np.datetime64(value, "us")
+            found[i] = np.asarray(value, dtype="datetime64[us]")
             if np.isnat(found[i]):
                 raise ValueError("missing")
         except (ValueError, OverflowError) as error:
