@@ -21,12 +21,15 @@ from esgml.core.frames import SeriesSpec
 from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, row_numbers
 from esgml.data.repairs import REPAIRS, Repair
 from esgml.data.rules.duplicates import repeats
+from esgml.data.rules.timeline import future_rows
 from esgml.data.rules.view import View
 from esgml.data.tables import Standardized, standardize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: Group of entities that name none.
+UNASSIGNED = "unassigned"
 #: Codes of faults that cleaning mends by itself.
 MENDED = frozenset(
     {
@@ -43,7 +46,7 @@ MENDED = frozenset(
         "non_finite",
         "not_a_number",
         "future_date",
-        "unordered_timestamps",
+        "hierarchy_conflict",
     }
 )
 
@@ -142,9 +145,10 @@ def clean_standardized(
         asides.append(_aside(table, rows, reason))
         first, count = row_numbers(rows)
         log.append(LogEntry(f"quarantine:{reason}", "", first, count))
-    frame, changed = _finite(frame)
-    altered += changed
-    log += _cells_log(*changed)
+    for mend in (_finite, _one_place):
+        frame, changed = mend(frame, spec)
+        altered += changed
+        log += _cells_log(*changed)
     for code in REPAIRS:
         if code in repair:
             frame, entries, changed = _apply(REPAIRS[code], View.of(frame, spec, now), code)
@@ -186,17 +190,6 @@ def _rows_to_remove(view: View) -> Iterator[tuple[str, NDArray[np.int64]]]:
     yield "duplicate_timestamp", copies.conflicting
 
 
-def future_rows(view: View) -> NDArray[np.int64]:
-    """Return the source rows that hold a target value observed after now."""
-    late = view.time > view.now + np.timedelta64(1, "D")
-    if not late.any():
-        return np.empty(0, dtype=np.int64)
-    seen = np.zeros(len(view), dtype=bool)
-    for target in view.spec.targets:
-        seen |= np.isfinite(view.values(target))
-    return np.sort(view.rows[late & seen])
-
-
 def _aside(table: Standardized, rows: NDArray[np.int64], reason: str) -> pl.DataFrame:
     """Return rows for the quarantine; a timestamp that could not be read as it was written."""
     time = table.spec.time
@@ -214,7 +207,7 @@ def _aside(table: Standardized, rows: NDArray[np.int64], reason: str) -> pl.Data
     return result.with_columns(pl.coalesce(time, "before").alias(time)).drop("before")
 
 
-def _finite(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def _finite(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Make NaN and infinity missing, on record."""
     changed = []
     for name, dtype in frame.schema.items():
@@ -225,6 +218,23 @@ def _finite(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
             rows = bad.arg_true()
             changed.append(cells(rows, name, frame[name].gather(rows), "non_finite"))
             frame = frame.with_columns(pl.when(~bad).then(pl.col(name)).alias(name))
+    return frame, changed
+
+
+def _one_place(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Give every entity the place in the hierarchy it had last, on record."""
+    changed = []
+    for column in spec.hierarchy:
+        latest = (pl.col(column).sort_by(spec.time, nulls_last=False).drop_nulls().last()).over(
+            spec.entity
+        )
+        now = frame.select(latest.fill_null(UNASSIGNED)).to_series()
+        differs = (now != frame[column]).fill_null(True) & frame[spec.entity].is_not_null()
+        if differs.any():
+            rows = differs.arg_true()
+            before, after = frame[column].gather(rows), now.gather(rows)
+            changed.append(cells(rows, column, before, "hierarchy_conflict", after))
+            frame = frame.with_columns(now.alias(column))
     return frame, changed
 
 

@@ -257,7 +257,7 @@ def _convert(rows: _Rows, unit: str) -> dict[str, str]:
         stored = named.replace_strict(known, return_dtype=pl.String) if len(named) else named
         most = stored.value_counts(sort=True)[stored.name][0] if len(stored) else ""
         chosen[str(metric)] = most
-    factors = {}
+    factors: dict[tuple[str, str], float | None] = {}
     for metric, spelling in rows.work.select("metric", "unit").unique().iter_rows():
         try:
             factors[(metric, spelling)] = (

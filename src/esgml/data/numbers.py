@@ -8,8 +8,9 @@ import polars as pl
 
 #: Texts that mean "no value" (compared in lower case).
 MISSING_WORDS = frozenset(
-    ["na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "missing", "unknown", "-", "--", ".", "?", "#div/0!", "#value!", "#ref!"]
-    + ["not available", "not applicable", "no data", "nd", "<na>"]
+    {"na", "n/a", "#n/a", "n.a.", "<na>", "nan", "null", "none", "nil", "nd", "-", "--", ".", "?"}
+    | {"missing", "unknown", "no data", "not available", "not applicable"}
+    | {"#div/0!", "#value!", "#ref!"}
 )
 _GROUPS_COMMA = r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
 _GROUPS_DOT = r"^[+-]?\d{1,3}(?:\.\d{3})+,\d+$"

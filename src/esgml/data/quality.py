@@ -24,7 +24,7 @@ def components(report: CheckReport, frame: pl.DataFrame, spec: SeriesSpec) -> di
     rows = max(report.rows, 1)
     targets = [t for t in spec.targets if t in frame.columns]
     cells = frame.height * len(targets)
-    present = sum(frame[t].is_not_null().sum() for t in targets)
+    present = sum(int(frame.height - frame[t].null_count()) for t in targets)
     gaps = sum(f.count for f in report.faults if f.code in _GAPS) * max(len(targets), 1)
     completeness = present / (cells + gaps) if cells else 0.0
     errors = [f for f in report.faults if f.severity is Severity.ERROR]

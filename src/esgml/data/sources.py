@@ -169,7 +169,7 @@ def _columnar(path: Path, kind: str) -> pl.DataFrame:
     try:
         if kind == "Parquet":
             return pl.read_parquet(path, glob=False)
-        return pl.read_ipc(path, memory_map=False)
+        return pl.read_ipc(path)
     except OSError:
         raise
     except Exception as error:

@@ -109,6 +109,8 @@ def portfolio(
     """
     if sites < 1 or years < 1:
         raise UsageError("a portfolio needs at least one site and one year.")
+    if (start.month, start.day) == (2, 29):
+        raise UsageError("a portfolio cannot start on a 29 February.")
     end = start.replace(year=start.year + years)
     days = np.arange(np.datetime64(start), np.datetime64(end))
     economy = _economy(seed, len(days))
@@ -136,7 +138,7 @@ def portfolio(
     return Portfolio(pl.concat(frames), spec, pl.concat([empty, *labels]))
 
 
-_LABELS = {
+_LABELS: dict[str, pl.DataType | type[pl.DataType]] = {
     "entity": pl.String,
     "timestamp": pl.Datetime("us"),
     "column": pl.String,
@@ -241,7 +243,7 @@ def _site(seed: int, number: int, days: NDArray[np.datetime64], economy: Floats)
 def _put_faults(
     frame: pl.DataFrame, random: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Overwrite stretches of readings with faults; about one day in a hundred and fifty."""
+    """Overwrite stretches of readings with faults; about two readings in a hundred."""
     size = frame.height
     columns = {c: frame[c].to_numpy().copy() for c in (*TARGETS, "energy_kwh")}
     found: list[tuple[int, int, str, str]] = []

@@ -200,7 +200,7 @@ def _apply_offsets(wall: pl.Series, offset: pl.Series, name: str) -> tuple[pl.Se
     minutes = offset.replace_strict(
         {o: _minutes(o) for o in distinct}, default=0, return_dtype=pl.Int64
     )
-    utc = wall - pl.select(pl.duration(minutes=minutes)).to_series()
+    utc = wall - (minutes * 60_000_000).cast(pl.Duration("us"))
     faults: list[Fault] = []
     zones = {_minutes(o) for o in distinct}
     if naive.any():

@@ -170,7 +170,7 @@ def _resolution(numbers: Floats) -> float:
 
 
 def _whole_year(view: View, column: str, numbers: Floats) -> list[Fault]:
-    """A month that holds nearly all of its year."""
+    """Find months that hold nearly all of their year."""
     if view.frequency is None or view.frequency.code != "MS":
         return []
     year = view.time.astype("datetime64[Y]").astype(np.int64)

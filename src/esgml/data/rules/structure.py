@@ -127,9 +127,12 @@ def hierarchy(view: View) -> list[Fault]:
     if not spec.hierarchy:
         return []
     found = []
-    labels = pl.struct(spec.hierarchy)
     table = view.frame.with_row_index("row").filter(pl.col(spec.entity).is_not_null())
-    torn = table.filter(labels.n_unique().over(spec.entity) > 1)
+    torn = table.filter(
+        pl.any_horizontal(
+            pl.col(c).drop_nulls().n_unique().over(spec.entity) > 1 for c in spec.hierarchy
+        )
+    )
     if torn.height:
         found.append(
             fault(
@@ -137,7 +140,7 @@ def hierarchy(view: View) -> list[Fault]:
                 Severity.ERROR,
                 f"{torn[spec.entity].n_unique()} entities belong to more than one group,"
                 f" e.g. {torn[spec.entity][0]!r}.",
-                "Give every entity one place in the hierarchy.",
+                "Give every entity one place in the hierarchy; cleaning takes the latest.",
                 column=spec.hierarchy[0],
                 rows=torn["row"],
             )

@@ -127,7 +127,17 @@ def thousandfold(view: View, numbers: Floats) -> tuple[Mask, Mask]:
     middle = m[view.codes]
     up = (positive >= 200 * middle) & (positive / 1000 >= low) & (positive / 1000 <= high)
     down = (positive <= middle / 200) & (positive * 1000 >= low) & (positive * 1000 <= high)
-    return up, down
+    # a wrong unit leaves an empty space between right and wrong readings; a series that
+    # comes near zero by nature does not
+    between = ((positive > 10 * b[view.codes]) & ~up, (positive < a[view.codes] / 10) & ~down)
+    counts = [
+        np.bincount(view.codes, weights=mask, minlength=view.entities)
+        for mask in (up, down, *between)
+    ]
+    return (
+        up & (counts[2] <= counts[0])[view.codes],
+        down & (counts[3] <= counts[1])[view.codes],
+    )
 
 
 def _times_thousand(view: View, column: str, numbers: Floats) -> list[Fault]:
