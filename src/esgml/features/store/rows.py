@@ -79,6 +79,7 @@ def key_column(frame: pl.DataFrame, column: str, where: str) -> pl.Series:
     """
     values = frame[column]
     dtype = values.dtype
+    refuse_nulls(values, column, where)
     text = dtype in (pl.String, pl.Categorical, pl.Enum) or dtype.is_integer()
     if not (text or (dtype == pl.Null and frame.height == 0)):
         raise ColumnError(
@@ -87,7 +88,6 @@ def key_column(frame: pl.DataFrame, column: str, where: str) -> pl.Series:
             where=where,
             remedy="Convert the key; keys are compared as text.",
         )
-    refuse_nulls(values, column, where)
     return values if dtype == pl.String else values.cast(pl.String)
 
 

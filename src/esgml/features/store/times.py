@@ -63,6 +63,7 @@ def utc_column(frame: pl.DataFrame, column: str, where: str = "") -> pl.Series:
     """
     values = frame[column]
     dtype = values.dtype
+    refuse_nulls(values, column, where)
     if isinstance(dtype, pl.Datetime):
         if dtype.time_zone is not None:
             values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -76,9 +77,7 @@ def utc_column(frame: pl.DataFrame, column: str, where: str = "") -> pl.Series:
             where=where,
             remedy="Parse it into datetimes first; without a time zone they are read as UTC.",
         )
-    values = values.cast(pl.Datetime("us"))
-    refuse_nulls(values, column, where)
-    return values
+    return values.cast(pl.Datetime("us"))
 
 
 def refuse_nulls(values: pl.Series, column: str, where: str = "") -> None:
