@@ -41,7 +41,7 @@ def sections(bundle: Bundle) -> list[Section]:
 
 def markdown(bundle: Bundle) -> str:
     """Return the card of a bundle as Markdown."""
-    lines = [f"# {_title(bundle)}", ""]
+    lines = [f"# {_escape(_title(bundle))}", ""]
     if bundle.card.get("description"):
         lines += [_escape(str(bundle.card["description"])), ""]
     for heading, body in sections(bundle):

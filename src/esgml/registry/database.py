@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import logging
 import os
 import tempfile
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 PATIENCE = 30
 #: Key of the lock that writers of a PostgreSQL registry queue for.
 _ADVISORY_KEY = 0x65736D6C
+#: Levels and warning filters belong to the whole process: one thread at a time changes them.
+_QUIET = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,6 @@ class Database:
         self.file = Path(url.removeprefix("sqlite:///")) if scheme == "sqlite" else None
         self._lock = threading.Lock()
         self._base: Any = None
-        self._engine: Engine | None = None
         self._known = False
 
     @contextlib.contextmanager
@@ -77,7 +79,7 @@ class Database:
         if self.file is not None and not self.file.exists():
             yield None
             return
-        with self._explained(), self._read_engine().connect() as connection:
+        with self._explained(), self._engine.connect() as connection:
             if not self._known:
                 from sqlalchemy import inspect
 
@@ -122,6 +124,10 @@ class Database:
                 yield Transaction(store, session)
                 session.commit()
 
+    @functools.cached_property
+    def _engine(self) -> Engine:
+        return self._engine_of(self.url)
+
     def describe(self) -> str:
         """Return where the registry is, without its password."""
         from sqlalchemy import make_url
@@ -130,30 +136,27 @@ class Database:
 
     # Opening ----------------------------------------------------------------------------
 
-    def _read_engine(self) -> Engine:
-        with self._lock:
-            if self._engine is None:
-                try:
-                    import sqlalchemy
-                except ModuleNotFoundError as error:
-                    raise MissingExtraError.of("sqlalchemy", "registry") from error
-                if self.file is not None:
-                    self._engine = sqlalchemy.create_engine(
-                        self.url,
-                        poolclass=sqlalchemy.NullPool,
-                        connect_args={"timeout": PATIENCE},
-                    )
-                else:
-                    self._engine = sqlalchemy.create_engine(self.url, pool_pre_ping=True)
-            return self._engine
+    def _engine_of(self, url: str) -> Engine:
+        """Return an engine that keeps no connection open, so that none has to be closed."""
+        from sqlalchemy import NullPool, create_engine
+
+        options = {"timeout": PATIENCE} if self.file is not None else {"connect_timeout": 10}
+        return create_engine(url, poolclass=NullPool, connect_args=options)
 
     def _store(self) -> Any:
         """Return MLflow's store, creating its tables and the ledger's where missing."""
         with self._lock:
-            if self._base is None:
-                if self.file is not None and not self.file.exists():
+            if self._base is None and self.file is not None:
+                if not self.file.exists():
                     self._create_file(self.file)
-                self._base = self._open(self.url)
+                self._base = self._open(self._engine)
+            elif self._base is None:
+                from sqlalchemy import text
+
+                with self._engine.connect() as connection:
+                    # Two processes that start on an empty server must not both migrate it.
+                    connection.execute(text(f"SELECT pg_advisory_lock({_ADVISORY_KEY + 1})"))
+                    self._base = self._open(self._engine)
             return self._base
 
     def _create_file(self, file: Path) -> None:
@@ -164,20 +167,14 @@ class Database:
         """
         with explained(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.mkdtemp(dir=file.parent, prefix=".tmp-registry-")
-            draft = Path(folder) / "registry.db"
-            try:
-                store = self._open(f"sqlite:///{draft.absolute()}")
-                store.engine.dispose()
-                type(store)._engine_map.pop(store.db_uri, None)
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=".tmp-registry-") as name:
+                draft = Path(name).absolute() / "registry.db"
+                self._open(self._engine_of(f"sqlite:///{draft}"))
                 with contextlib.suppress(FileExistsError):
                     os.link(draft, file)
-            finally:
-                for leftover in Path(folder).iterdir():
-                    leftover.unlink()
-                os.rmdir(folder)
 
-    def _open(self, url: str) -> Any:
+    @staticmethod
+    def _open(engine: Engine) -> Any:
         # Set before MLflow is imported, which reads it once: it must not call home.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -186,21 +183,20 @@ class Database:
                 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
             except ModuleNotFoundError as error:
                 raise MissingExtraError.of("mlflow-skinny", "registry") from error
-            from sqlalchemy import create_engine, text
 
-            if self.file is not None:
-                store = SqlAlchemyStore(url)
-                _add_ledger(store.engine)
-                return store
-            with create_engine(url).connect() as connection:
-                # Two processes that start on an empty server must not both migrate it.
-                connection.execute(text(f"SELECT pg_advisory_lock({_ADVISORY_KEY + 1})"))
-                try:
-                    store = SqlAlchemyStore(url)
-                    _add_ledger(store.engine)
-                finally:
-                    connection.execute(text(f"SELECT pg_advisory_unlock({_ADVISORY_KEY + 1})"))
-                connection.commit()
+            class Store(SqlAlchemyStore):  # type: ignore[misc]
+                """MLflow's store on an engine of ours: its own tries a lost server for minutes."""
+
+                @classmethod
+                def _get_or_create_engine(cls, db_uri: str) -> Engine:
+                    return engine
+
+            store = Store(engine.url.render_as_string(hide_password=False))
+            from sqlalchemy import inspect
+
+            if not inspect(engine).has_table(ledger.TABLE):
+                with engine.begin() as connection:
+                    ledger.create_table(connection)
             return store
 
     @contextlib.contextmanager
@@ -228,25 +224,18 @@ class Database:
             raise
 
 
-def _add_ledger(engine: Engine) -> None:
-    from sqlalchemy import inspect
-
-    if not inspect(engine).has_table(ledger.TABLE):
-        with engine.begin() as connection:
-            ledger.create_table(connection)
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep MLflow and Alembic from talking on standard error while they set up."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with _QUIET:
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
