@@ -109,7 +109,7 @@ def check_step(step: FeatureStep, panel: Panel | None = None) -> list[str]:
     ran = []
     for name, check in CHECKS.items():
         try:
-            check(step, data)
+            check(step, _own(data))
         except _FailedError as failure:
             raise GateError(
                 f"{failure}.",
@@ -141,6 +141,12 @@ def _require(holds: bool, message: str) -> None:
 def _copy(step: FeatureStep) -> FeatureStep:
     """Return a step of the same settings that has learned nothing."""
     return type(step)(**step.params.model_dump())
+
+
+def _own(panel: Panel) -> Panel:
+    """Return a panel with arrays of its own: a step that changes them fools only itself."""
+    parts = ("indptr", "time", "values", "known", "past")
+    return replace(panel, **{part: getattr(panel, part).copy() for part in parts})
 
 
 def _same(a: Floats, b: Floats) -> bool:

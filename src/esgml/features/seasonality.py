@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_HARMONICS = 6
+_HARMONICS = 6  # of long cycles; short ones may take any shape
+_SHORT = 60
 _SERIES = 50  # so many of the longest series of a panel vote on its periods
 
 
@@ -119,7 +120,7 @@ def detect_seasonality(
     while len(found) < max_seasons and float(left.var()) > noise_floor:
         correlation = _autocorrelation(left)
         proposals = {_sharpened(p, correlation) for p in _spectral_peaks(left, longest)}
-        proposals |= {int(p) for p in candidates}
+        proposals |= set(_hilltops(correlation[: longest + 1])) | {int(p) for p in candidates}
         taken = {season.period for season in found}
         options = []
         for period in sorted(proposals - taken):
@@ -189,6 +190,18 @@ def _spectral_peaks(x: Floats, longest: int) -> list[int]:
     return [p for p in periods if 2 <= p <= longest]
 
 
+def _hilltops(correlation: Floats) -> list[int]:
+    """Return the lags of the highest hills of the autocorrelation.
+
+    A cycle of jagged shape has its power in high harmonics, so the spectrum alone would
+    propose fractions of its period.
+    """
+    inner = correlation[1:-1]
+    tops = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:]))
+    high = tops[correlation[tops] > 0.8 * correlation[tops].max(initial=0.0)]
+    return [int(lag) for lag in high[:4]]
+
+
 def _sharpened(period: int, correlation: Floats) -> int:
     """Move a period to the summit of the autocorrelation nearby."""
     reach = max(1, period // 8)
@@ -211,7 +224,8 @@ def waves(position: Floats, period: float, harmonics: int) -> list[Floats]:
 
 def _strength(x: Floats, grid: Floats, period: int) -> tuple[float, Floats]:
     """Return the adjusted share of variance a cycle explains, and the cycle itself."""
-    design = np.column_stack(waves(grid, period, min(_HARMONICS, period // 2)))
+    harmonics = period // 2 if period <= _SHORT else _HARMONICS
+    design = np.column_stack(waves(grid, period, harmonics))
     weight, *_ = np.linalg.lstsq(design, x, rcond=None)
     wave = design @ weight
     total = float(x.var())
