@@ -49,7 +49,7 @@ class LogEntry:
     after: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry as plain values, for JSON."""
+        """Return the entry as plain values, for JSON."""
         return {
             "action": self.action,
             "column": self.column,

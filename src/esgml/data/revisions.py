@@ -93,7 +93,7 @@ def as_of(
 def _moment(known_at: dt.datetime | dt.date | str) -> dt.datetime:
     if isinstance(known_at, str):
         parsed = parse_times(pl.Series([known_at])).values[0]
-        if parsed is None:
+        if not isinstance(parsed, dt.datetime):
             raise ColumnError(
                 f"{known_at!r} is no timestamp.", remedy="Write it as 2024-12-31T23:00:00Z."
             )

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 
+#: Kinds of the usual units, so that the unit library is loaded for unusual ones only.
+_KINDS = {
+    **dict.fromkeys(("kWh", "MWh", "GWh", "GJ"), "energy"),
+    **dict.fromkeys(("kgCO2e", "tCO2e", "MtCO2e"), "emission"),
+    **dict.fromkeys(("USD", "EUR", "GBP", "SEK", "JPY"), "money"),
+    "m^3": "volume",
+    **dict.fromkeys(("", "kW", "m^2", "degC", "kg"), ""),
+}
+
+
 @dataclass(frozen=True)
 class View:
     """Rows with an entity and a timestamp, sorted by both; ties stay in source order.
@@ -143,15 +153,15 @@ class View:
     def kind(self, column: str) -> str:
         """Return ``energy``, ``emission``, ``volume`` or ``money``, empty where unknown."""
         unit = self.spec.unit_of(column)
-        if not unit:
-            return ""
+        if not unit or unit in _KINDS:
+            return _KINDS.get(unit, "")
         try:
             for kind, like in (("energy", "kWh"), ("emission", "kgCO2e"), ("volume", "m^3")):
                 if compatible(unit, like):
                     return kind
         except UnitError:
             return ""
-        return "money" if unit in ("USD", "EUR", "GBP", "SEK", "JPY") else ""
+        return ""
 
     def per_entity(self, values: Floats, *statistics: pl.Expr) -> pl.DataFrame:
         """Aggregate finite values (column ``v``) by entity; one row per entity, in order."""
