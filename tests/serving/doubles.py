@@ -13,6 +13,7 @@ from esgml.core.frequency import Frequency
 from esgml.core.interfaces import BaseModel
 from esgml.core.tasks import Predictor, Task, Trained
 from esgml.registry.bundle import Bundle
+from esgml.registry.versions import VersionInfo
 
 SCHEMA = {
     "frequency": "D",
@@ -153,8 +154,23 @@ class Registry:
                 return bundle
         raise NotFoundError(f"no {version_or_alias!r} of model {name!r}.")
 
-    def list(self) -> list[dict[str, str]]:
-        return [{"name": name} for name in self.versions]
+    def list(self, name: str = "") -> tuple[VersionInfo, ...]:
+        found = []
+        for model, bundles in self.versions.items():
+            for b in bundles:
+                held = [a for (n, a), v in self.aliases.items() if (n, v) == (model, b.version)]
+                found.append(
+                    VersionInfo(
+                        model,
+                        b.version,
+                        b.digest,
+                        b.task,
+                        b.model_name,
+                        b.created,
+                        aliases=tuple(held),
+                    )
+                )
+        return tuple(found)
 
 
 def history(n: int = 28, scale: float = 100.0, seed: int = 0) -> list[float]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from esgml import __version__
-from esgml.core.errors import MissingExtraError
+from esgml.core.errors import EsgmlError, MissingExtraError
 from esgml.core.events import EventBus
 from esgml.core.settings import Settings
 from esgml.core.tasks import Task, get_task
@@ -88,7 +88,8 @@ def _gauges(metrics: Metrics, hub: Hub, app: App) -> None:
 def _error(request: Request, status: int, code: str, message: str, headers: Any = None) -> Any:
     told = HttpError(status, code, message)
     request_id = str(request.scope.get("esgml.request_id", ""))
-    return JSONResponse(body(told, request_id), status_code=status, headers=headers)
+    text = bool(request.scope.get("esgml.text_errors"))
+    return JSONResponse(body(told, request_id, text=text), status_code=status, headers=headers)
 
 
 def create_app(
@@ -184,6 +185,7 @@ def create_app(
     async def invalid(request: Request, error: RequestValidationError) -> Any:
         return _error(request, 400, "bad_request", "The request is not formed as it must be.")
 
+    @app.exception_handler(EsgmlError)
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Any:
         told = as_http(error)

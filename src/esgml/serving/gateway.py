@@ -33,7 +33,7 @@ from esgml.serving.calls import (
 )
 from esgml.serving.handlers import Handlers
 from esgml.serving.metrics import Metrics
-from esgml.serving.problems import HttpError, as_http, body
+from esgml.serving.problems import HttpError, as_http, body, wants_text
 from esgml.serving.security import HEADERS, Guard
 
 _log = logging.getLogger("esgml.serving")
@@ -123,8 +123,10 @@ class Gateway:
         headers = read_headers(scope)
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        text = wants_text(scope["path"], headers.get("user-agent", ""))
         scope["esgml.request_id"] = request_id
-        answer = _Answer(send, request_id)
+        scope["esgml.text_errors"] = text
+        answer = _Answer(send, request_id, text)
         hot = self._hot(scope["path"])
         try:
             await self._serve(scope, headers, receive, answer, hot)
@@ -207,7 +209,7 @@ class Gateway:
             extra += ((b"connection", b"close"),)  # what is left of the body is not read
         await answer.reply(
             Reply(
-                wire.dumps(body(told, answer.request_id)),
+                wire.dumps(body(told, answer.request_id, text=answer.text_errors)),
                 ((b"content-type", b"application/json"), *extra),
                 told.status,
             )
@@ -217,8 +219,9 @@ class Gateway:
 class _Answer:
     """Sends an answer once, with the headers that every answer carries."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, text_errors: bool) -> None:
         self._send = send
+        self.text_errors = text_errors
         self.request_id = request_id
         self.started = False
         self.status = 500

@@ -13,12 +13,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from esgml.core.errors import EsgmlError, NotFoundError
 from esgml.core.events import EventBus, VersionPromoted
 from esgml.core.tasks import Task, get_task
 from esgml.registry.bundle import Bundle
+from esgml.registry.versions import VersionInfo
 from esgml.serving.cache import ResultCache
 from esgml.serving.metrics import Metrics
 from esgml.serving.service import Service
@@ -35,8 +36,8 @@ class Registry(Protocol):
     def get(self, name: str, version_or_alias: str = ...) -> Bundle:
         """Return the bundle of a version, or of what an alias points at."""
 
-    def list(self) -> Iterable[Any]:
-        """Return the registered models, each with a ``name``."""
+    def list(self) -> Iterable[VersionInfo]:
+        """Return all registered versions with their aliases, without reading bundles."""
 
 
 def is_identifier(text: str) -> bool:
@@ -188,9 +189,13 @@ class Hub:
         """
         changed = []
         for item in self.registry.list():
-            name = item if isinstance(item, str) else _name_of(item)
-            if is_identifier(name) and self.refresh_model(name):
-                changed.append(name)
+            if ALIAS not in item.aliases:
+                continue
+            current = self._champions.get(item.name)
+            if current is not None and current.version == item.version:
+                self._failed.pop(item.name, None)
+            elif self.refresh_model(item.name):
+                changed.append(item.name)
         return changed
 
     def refresh_model(self, name: str, *, strict: bool = False) -> bool:
@@ -245,13 +250,12 @@ class Hub:
     def close(self, seconds: float = 10.0) -> bool:
         """Answer what waits, then end; returns whether everything was answered in time."""
         self._stop_listening()
-        services = [*self._champions.values(), *self._pinned.values()]
+        with self._lock:
+            services = [*self._champions.values(), *self._pinned.values()]
+            self._champions.clear()
+            self._pinned.clear()
         for service in services:
             service.retire()
         deadline = time.monotonic() + seconds
         ended = [s.join(max(0.0, deadline - time.monotonic())) for s in services]
         return all(ended)
-
-
-def _name_of(item: Any) -> str:
-    return str(item["name"] if isinstance(item, dict) else item.name)

@@ -72,8 +72,19 @@ def as_http(error: BaseException) -> HttpError:
     return HttpError(500, "internal", "The service failed; its log holds the reason.")
 
 
-def body(error: HttpError, request_id: str) -> dict[str, Any]:
+def wants_text(path: str, agent: str) -> bool:
+    """Whether a caller can only read errors that are plain text.
+
+    The Open Inference Protocol has ``{"error": "text"}``, and the public Triton client
+    fails on anything else when it prints the error; every other caller gets the object.
+    """
+    return path.startswith("/v2") and agent.startswith("python/gevent-http-client")
+
+
+def body(error: HttpError, request_id: str, *, text: bool = False) -> dict[str, Any]:
     """Return the error as the JSON document every route answers with."""
+    if text:
+        return {"error": f"{error.code}: {error.message}", "request_id": request_id}
     return {
         "error": {"code": error.code, "message": error.message, "request_id": request_id},
     }

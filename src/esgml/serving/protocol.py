@@ -102,7 +102,7 @@ def _tensor(
     tensor: Mapping[str, Any], tail: bytes, max_values: int
 ) -> tuple[list[float | None], list[int]]:
     datatype = tensor.get("datatype")
-    if datatype not in DATATYPES:
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
         raise _bad(f"must be one of {', '.join(DATATYPES)}.", "inputs[0].datatype", "bad_datatype")
     shape = _shape(tensor.get("shape"), max_values)
     count = math.prod(shape)

@@ -12,6 +12,7 @@ from esgml.core.errors import DataError
 from esgml.core.events import EventBus, PredictionMade
 from esgml.core.tasks import Predictor, Task, get_task
 from esgml.registry.bundle import Bundle
+from esgml.registry.fingerprint import code_version
 from esgml.serving.batching import Batcher
 from esgml.serving.cache import ResultCache
 from esgml.serving.rows import Row, rows_for
@@ -67,6 +68,7 @@ class Service:
         self.digest = bundle.digest
         data = bundle.data_fingerprint
         self.data_fingerprint = data.sha256 if data else ""
+        self._code = code_version()
         self._max_rows = max_rows
         self._cache = cache if cache is not None else ResultCache(0)
         self._bus = bus
@@ -174,7 +176,7 @@ class Service:
             tenant=tenant,
             bundle_digest=self.digest,
             data_fingerprint=self.data_fingerprint,
-            code_version=self.bundle.code_version,
+            code_version=self._code,
         )
 
     @property
