@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esgml.nn.windows import LIMIT, forward_fill, hold_season, moments, require_observed
+from esgml.nn.series import LIMIT, forward_fill, hold_season, moments, require_observed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

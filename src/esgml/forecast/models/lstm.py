@@ -16,6 +16,7 @@ softmax over candidate forecasts, and training minimises the pinball loss of a r
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,7 +28,9 @@ from esgml.core.interfaces import Files, Hyperparameters, TimeSeriesModel, tunab
 from esgml.core.random import derive_seed
 from esgml.forecast.state import dump_state, restore_state
 from esgml.nn import inference, weights
-from esgml.nn.windows import Layout, WindowedPanel, require_observed, split_by_time
+from esgml.nn.drawing import draw_layers
+from esgml.nn.series import require_observed
+from esgml.nn.windows import Layout, WindowedPanel, split_by_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +58,7 @@ class LSTMParams(Hyperparameters):
     learning_rate: float = tunable(3e-3, 3e-4, 1e-2, log=True)
     weight_decay: float = pydantic.Field(1e-4, ge=0)
     epochs: int = pydantic.Field(12, ge=1, le=1000)
-    patience: int = pydantic.Field(4, ge=1)
+    patience: int = pydantic.Field(4, ge=1, description="epochs without gain on later data")
     batch_size: int = pydantic.Field(128, ge=1)
     examples_per_epoch: int = pydantic.Field(
         8192, ge=0, description="windows drawn per epoch; 0 = all"
@@ -99,7 +102,8 @@ class LSTMForecaster(TimeSeriesModel):
     series_ : dict of str to int
         Row of the embedding table of each series seen in training.
     history_ : list of list of dict
-        Losses per member and epoch.
+        Losses per run and epoch: first of the scout that finds the number of epochs on later
+        data (where there is enough of it), then of each member, trained on everything.
     checkpoints : Checkpoints or None
         Set before `train` to keep the state after every epoch and resume from it.
 
@@ -113,6 +117,8 @@ class LSTMForecaster(TimeSeriesModel):
     Params: ClassVar[type[Hyperparameters]] = LSTMParams
     refit_every: ClassVar[int] = 6
     checkpoints: Checkpoints | None = None
+    weights_: weights.Weights
+    history_: list[list[dict[str, float]]]
 
     @property
     def quantiles(self) -> tuple[float, ...]:
@@ -163,24 +169,37 @@ class LSTMForecaster(TimeSeriesModel):
             threads=p.threads,
         )
         train, later = split_by_time(table.ordinal[row], p.validation_share, horizon)
-        self.weights_: weights.Weights = {}
-        self.history_ = []
-        for member in range(p.members):
-            own = derive_seed(seed, "member", member)
+        everything = np.arange(len(row))
+
+        def learn(label: str, run: loop.FitSettings, *parts: NDArray[np.int64]) -> loop.Fit:
+            own = derive_seed(seed, label)
             module = loop.seeded(lambda: build(examples, len(panel), p, self.quantiles), own)
             outcome = loop.fit(
                 module,
                 examples,
                 quantile_loss(self.quantiles),
-                settings,
-                train=train,
-                validation=later,
+                run,
+                train=parts[0],
+                validation=parts[1],
                 seed=own,
-                label=f"lstm-{member}",
+                label=label,
                 checkpoints=self.checkpoints,
             )
             self.history_.append(outcome.history)
-            self.weights_ |= {f"{member}/{k}": v for k, v in loop.arrays_of(module).items()}
+            self.weights_ |= {
+                f"{label.removeprefix('lstm-')}/{k}": v for k, v in loop.arrays_of(module).items()
+            }
+            return outcome
+
+        self.weights_, self.history_ = {}, []
+        if len(later):
+            # a scout finds out on later data how long to train; what serves learns from all of
+            # it, for the latest months are the most telling
+            best = learn("lstm-scout", settings, train, later).best_epoch
+            settings = dataclasses.replace(settings, epochs=max(2, best + 1))
+            self.weights_ = {}
+        for member in range(p.members):
+            learn(f"lstm-{member}", settings, everything, everything[:0])
 
     def predict_quantiles(self, history: Panel, future: Future) -> Array:
         """Forecast quantiles of every period of `future`.
@@ -260,11 +279,36 @@ class LSTMForecaster(TimeSeriesModel):
         self.history_ = list(state["history"])
         self.weights_ = weights.unpack(files["weights.safetensors"])
 
+    def layers(self) -> list[tuple[str, str, int]]:
+        """Return name, output shape and number of weights of one member's layers, once trained."""
+        self._require_trained()
+        one = weights.prefixed(self.weights_, "0/")
+        shapes = {
+            "embedding": f"({one['embedding.weight'].shape[1]},)",
+            "encoder": f"({self.window_}, {self.params.units})",
+            "decoder": f"({self.horizon_}, {self.params.units})",
+            "hidden": f"({self.horizon_}, {self.params.hidden})",
+            "gate": f"({self.horizon_}, {len(one['gate.bias'])})",
+            "head": f"({self.horizon_}, {len(one['head.bias'])})",
+        }
+        return [
+            (name, shape, sum(v.size for k, v in one.items() if k.startswith(f"{name}.")))
+            for name, shape in shapes.items()
+        ]
+
+    def summary(self) -> str:
+        """Return a drawing of the layers with shapes and numbers of weights."""
+        if not self.trained_:
+            return super().summary()
+        drawn = draw_layers(self.layers())
+        members = f"  {self.params.members} such networks, averaged; pinball loss, AdamW"
+        return f"{type(self).__name__} ({self.model_name()})\n{drawn}\n{members}\n  trained"
+
     def _details(self) -> dict[str, Any]:
         if not self.trained_:
             return {}
         return {
-            "parameters": sum(int(v.size) for v in self.weights_.values()),
+            "weights": sum(int(v.size) for v in self.weights_.values()),
             "series": len(self.series_),
             "epochs": [len(h) for h in self.history_],
         }

@@ -26,8 +26,10 @@ from esgml.core.errors import (
 from esgml.core.interfaces import Files, Hyperparameters, TimeSeriesModel, tunable
 from esgml.forecast.state import dump_state, restore_state
 from esgml.nn import inference, weights
+from esgml.nn.drawing import draw_layers, lstm_weights
 from esgml.nn.scope_windows import FEATURES, SCOPES, scope_table
-from esgml.nn.windows import LIMIT, split_by_time
+from esgml.nn.series import LIMIT
+from esgml.nn.windows import split_by_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,8 +98,8 @@ class EmissionsPredictionModel(TimeSeriesModel):
     Examples
     --------
     >>> model = EmissionsPredictionModel()
-    >>> print(model.summary().splitlines()[-3].split()[-1])
-    123,843
+    >>> sum(count for _, _, count in model.layers())
+    123523
     """
 
     Params: ClassVar[type[Hyperparameters]] = EmissionsPredictionParams
@@ -110,11 +112,7 @@ class EmissionsPredictionModel(TimeSeriesModel):
         """Return the network as a torch module: the trained one, or a fresh one.
 
         Maps float32 tensors (n, 30, 10) to (n, 3); inputs and outputs are standardised.
-
-        Raises
-        ------
-        MissingExtraError
-            If torch is not installed.
+        Raises `MissingExtraError` if torch is not installed.
         """
         try:
             import torch
@@ -350,37 +348,24 @@ class EmissionsPredictionModel(TimeSeriesModel):
         """Return name, output shape and number of parameters of every layer."""
         p, f = self.params, len(FEATURES)
 
-        def lstm(inputs: int, units: int) -> int:
-            return 4 * units * (inputs + units + 2)  # two bias vectors, as torch has them
-
         return [
             ("input", f"({p.window}, {f})", 0),
-            (f"LSTM {p.units1}", f"({p.window}, {p.units1})", lstm(f, p.units1)),
+            (f"LSTM {p.units1}", f"({p.window}, {p.units1})", lstm_weights(f, p.units1)),
             (f"dropout {p.dropout:g}", f"({p.window}, {p.units1})", 0),
-            (f"LSTM {p.units2}", f"({p.units2},)", lstm(p.units1, p.units2)),
+            (f"LSTM {p.units2}", f"({p.units2},)", lstm_weights(p.units1, p.units2)),
             (f"dense {p.hidden} ReLU", f"({p.hidden},)", (p.units2 + 1) * p.hidden),
             (f"dense {SCOPES}", f"({SCOPES},)", (p.hidden + 1) * SCOPES),
         ]
 
     def summary(self) -> str:
         """Return a drawing of the layers with shapes and parameter counts."""
-        layers = self.layers()
-        head = [f"{type(self).__name__} ({self.model_name()})", f"  {self.description()}", ""]
-        body = []
-        for name, shape, count in layers:
-            body.append(f"  | {name:<16} | {shape:<11} | {count:>9,} |")
-            body.append("  " + "v".center(46).rstrip())
-        line = "  +" + "-" * 18 + "+" + "-" * 13 + "+" + "-" * 11 + "+"
         p = self.params
         return "\n".join(
             [
-                *head,
-                line,
-                f"  | {'layer':<16} | {'output':<11} | {'weights':>9} |",
-                line,
-                *body[:-1],
-                line,
-                f"  weights in all: {sum(n for _, _, n in layers):,}",
+                f"{type(self).__name__} ({self.model_name()})",
+                f"  {self.description()}",
+                "",
+                draw_layers(self.layers()),
                 f"  Adam {p.learning_rate:g}, mean squared error; metric: mean absolute error",
                 f"  trained, {len(self.history_)} epochs" if self.trained_ else "  not trained",
             ]
@@ -404,7 +389,7 @@ class EmissionsPredictionModel(TimeSeriesModel):
 
     def _details(self) -> dict[str, Any]:
         return {
-            "parameters": sum(n for _, _, n in self.layers()),
+            "weights": sum(n for _, _, n in self.layers()),
             "features": list(FEATURES),
             "epochs": len(self.history_) if self.trained_ else 0,
         }
