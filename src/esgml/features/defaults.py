@@ -32,27 +32,28 @@ def default_steps(
     lead : int
         Smallest lag: features can be computed that many periods ahead.
     """
-    season = panel.frequency.season
+    season, long = panel.frequency.season, panel.frequency.long_season
     longest = int(panel.lengths.max(initial=0)) // 2
 
     def fitting(*rows: int) -> tuple[int, ...]:
         return tuple(sorted({r for r in rows if lead <= r <= max(longest, lead)}))
 
     steps: list[FeatureStep] = [
-        Lags(lags=fitting(lead, lead + 1, lead + 2, season, 2 * season) or (lead,)),
+        Lags(lags=fitting(lead, lead + 1, lead + 2, season, 2 * season, long) or (lead,)),
         Differences(lag=lead),
     ]
-    windows = tuple(sorted({w for w in (max(season, 3), 4 * season) if 2 <= w <= longest}))
+    windows = tuple(sorted({w for w in (max(season, 3), long or 4 * season) if 2 <= w <= longest}))
     if windows:
         steps.append(Rolling(windows=windows, statistics=("mean", "std", "min", "max"), lag=lead))
-    if season > 1 and 4 * season <= longest:
-        ahead = -(-lead // season) * season  # the first lag of the same phase
-        steps.append(SeasonalRolling(season=season, windows=(4,), lag=ahead))
-    daily = 0 < panel.frequency.seconds <= 86_400
+    for cycle in (season, long):
+        if cycle > 1 and 4 * cycle <= longest:
+            ahead = -(-lead // cycle) * cycle  # the first lag of the same phase
+            steps.append(SeasonalRolling(season=cycle, windows=(4,), lag=ahead))
+    daily = panel.frequency.sub_daily or panel.frequency.code == "D"
     fields: list[Field] = ["month"]
     if daily:
         fields += ["day_of_week", "is_weekend"]
-    if 0 < panel.frequency.seconds < 86_400:
+    if panel.frequency.sub_daily:
         fields.append("hour_of_day")
     steps.append(
         Calendar(
