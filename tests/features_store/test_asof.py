@@ -49,7 +49,7 @@ def ask(rows, questions, known, ttl):
     )
     time = np.array([q[1] for q in questions], dtype=np.int64)
     sorted_rows = SortedRows.of(table(rows), tuple(KEYS))
-    found = Questions(frame, KEYS, time, known).answer(sorted_rows, ttl)
+    found = Questions(frame, KEYS, time, known, [sorted_rows]).answer(sorted_rows, ttl)
     values = sorted_rows.values["value"].to_list()
     return [None if i < 0 else values[i] for i in found]
 

@@ -11,6 +11,7 @@ vectorised steps for all such queries together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,8 +98,7 @@ class SortedRows:
     def of(cls, frame: pl.DataFrame, entities: tuple[str, ...]) -> SortedRows:
         """Sort the rows of a view as read from the offline store."""
         names = list(entities)
-        keys = frame.select(names).unique().sort(names)
-        keys = keys.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_code"))
+        keys = _numbered(frame, names)
         codes = _codes(frame, keys, names)
         event = frame[EVENT].to_physical().to_numpy()
         created = frame[CREATED].to_physical().to_numpy()
@@ -122,7 +122,7 @@ class SortedRows:
                 }
             ),
             late=bool((created > event).any()),
-            values=frame.drop(*names, EVENT, CREATED),
+            values=frame.drop(*names, EVENT, CREATED).rechunk(),  # gathers from one chunk fast
         )
 
     def nbytes(self) -> int:
@@ -144,12 +144,20 @@ class Questions:
         The moment each row asks about, microseconds since 1970.
     known : array, shape (n,), optional
         The moment of knowledge; None = the moment asked about.
+    views : sequence of SortedRows
+        All that will be asked.
     """
 
-    def __init__(self, frame: pl.DataFrame, names: list[str], time: Ints, known: Ints | None):
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        names: list[str],
+        time: Ints,
+        known: Ints | None,
+        views: Sequence[SortedRows],
+    ) -> None:
         self.names = names
-        self.keys = frame.select(names).unique().sort(names)
-        self.keys = self.keys.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_code"))
+        self.keys = _universe(frame, names, views)
         codes = _codes(frame, self.keys, names)
         low = int(time.min()) if len(time) else 0
         span = int(time.max()) - low + 1 if len(time) else 1
@@ -173,10 +181,10 @@ class Questions:
         result = np.full(len(self.time), _NONE, dtype=np.int64)
         if len(rows.event) == 0 or len(self.time) == 0:
             return result
-        theirs = self.keys.join(rows.keys, on=self.names, how="left", maintain_order="left")
-        code = theirs["_code_right"].fill_null(_NONE).to_numpy()
+        # the last place stands for keys that no view has (number -1)
+        code = np.append(_codes(self.keys, rows.keys, self.names), _NONE)
         # absent keys borrow the place of the key before them, so that the order holds
-        borrowed = np.maximum.accumulate(code)
+        borrowed = np.append(np.maximum.accumulate(code[:-1]), _NONE)
         ticks = rows.ticks(self.time)
         ticks += (borrowed * rows.ticks.size)[self.codes]
         found = (
@@ -201,10 +209,26 @@ class Questions:
         return result
 
 
+def _numbered(keys: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Return the distinct keys in order, with their numbers."""
+    distinct = keys.select(names).unique().sort(names)
+    return distinct.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_code"))
+
+
+def _universe(frame: pl.DataFrame, names: list[str], views: Sequence[SortedRows]) -> pl.DataFrame:
+    """Return the distinct keys that can have an answer, from whichever side has fewer rows."""
+    if frame.height <= sum(rows.keys.height for rows in views):
+        return _numbered(frame, names)
+    first = views[0].keys
+    if all(rows.keys is first or rows.keys.equals(first) for rows in views):
+        return first
+    return _numbered(pl.concat(rows.keys for rows in views), names)
+
+
 def _codes(frame: pl.DataFrame, keys: pl.DataFrame, names: list[str]) -> Ints:
-    """Return the number of each row's key among the distinct `keys`."""
+    """Return the number of each row's key among the distinct `keys`, -1 where absent."""
     joined = frame.select(names).join(keys, on=names, how="left", maintain_order="left")
-    return joined["_code"].to_numpy()
+    return joined["_code"].fill_null(_NONE).to_numpy()
 
 
 def _sorted(place: Ints, created: Ints) -> bool:

@@ -71,15 +71,18 @@ def join_historical(
     texts = pl.DataFrame([key_column(entities, key, where) for key in keys])
     time = utc_column(entities, EVENT, where).to_physical().to_numpy()
     known = _known(entities, as_of, where)
+    stored = [rows_of(w.view) for w in wanted]
     asked: dict[tuple[str, ...], Questions] = {}
     columns: list[pl.Series] = []
-    for want, output in zip(wanted, names, strict=True):
+    for want, output, rows in zip(wanted, names, stored, strict=True):
         view = want.view
         questions = asked.get(view.entities)
         if questions is None:
-            questions = Questions(texts, list(view.entities), time, known)
+            alike = [
+                r for w, r in zip(wanted, stored, strict=True) if w.view.entities == view.entities
+            ]
+            questions = Questions(texts, list(view.entities), time, known, alike)
             asked[view.entities] = questions
-        rows = rows_of(view)
         found = questions.answer(rows, view.ttl_us)
         columns += _values(rows, want, output, found)
         if with_event_timestamps:
@@ -113,16 +116,20 @@ def _values(
             for name, dtype in zip(output, dtypes, strict=True)
         ]
     index = _index(found)
-    return [
-        rows.values[feature].gather(index).alias(name)
-        for feature, name in zip(want.features, output, strict=True)
-    ]
+    values = rows.values.select(want.features)
+    # without nulls in the index Polars gathers more than twice as fast
+    answer = values.select(pl.all().gather(index)) if index.null_count() else values[index]
+    return [column.alias(name) for column, name in zip(answer, output, strict=True)]
 
 
 def _index(found: NDArray[np.int64]) -> pl.Series:
     """Return row numbers with null where nothing was found."""
     index = pl.Series("row", found)
-    return index.to_frame().select(pl.when(pl.col("row") >= 0).then(pl.col("row")))["row"]
+    if not len(found) or found.min() >= 0:
+        return index.cast(pl.UInt32)
+    return index.to_frame().select(pl.when(pl.col("row") >= 0).then(pl.col("row")).cast(pl.UInt32))[
+        "row"
+    ]
 
 
 def _event_column(rows: SortedRows, found: NDArray[np.int64], name: str) -> pl.Series:
