@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import io
 import json
@@ -5,10 +6,10 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from esgml.core.errors import IntegrityError, NotAllowedError, NotFoundError, UsageError
+from esgml.core.errors import EsgmlError, IntegrityError, NotAllowedError, NotFoundError, UsageError
 from esgml.core.storage import write_folder_atomic
 from esgml.registry.bundle import Bundle
 from esgml.registry.fingerprint import Fingerprint
@@ -242,3 +243,32 @@ def test_too_many_files_are_refused(monkeypatch):
     monkeypatch.setattr("esgml.registry.formats.MAX_FILES", 3)
     with pytest.raises(NotAllowedError, match="at most"):
         Bundle("t", "m", {f"{i}.json": b"1" for i in range(4)})
+
+
+@given(st.sampled_from([".json", ".txt", ".safetensors", ".onnx", ".npz"]), st.binary())
+def test_any_bytes_are_taken_or_refused_in_our_words(suffix, data):
+    with contextlib.suppress(EsgmlError):
+        Bundle("t", "m", {"a" + suffix: data})
+
+
+def seeds():
+    archive = io.BytesIO()
+    np.savez_compressed(archive, a=np.arange(30), b=np.ones((3, 3)))
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    return {
+        "a.npz": archive.getvalue(),
+        "a.safetensors": len(header).to_bytes(8, "little") + header + b"1234",
+        "a.onnx": onnx_model(nested=True),
+    }
+
+
+@given(st.data())
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_damaged_files_are_taken_or_refused_in_our_words(data):
+    files = seeds()
+    name = data.draw(st.sampled_from(sorted(files)))
+    content = bytearray(files[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(EsgmlError):
+        Bundle("t", "m", {name: bytes(content)})

@@ -1,4 +1,5 @@
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -155,7 +156,13 @@ def test_what_others_put_into_mlflow_is_not_ours(registry, trained):
     client.set_registered_model_alias("emissions", "champion", "3")
     report = registry.verify()
     assert not report.ok
-    assert "without an entry in the ledger" in report.faults[0]
+    assert "without an entry in the ledger" in " ".join(report.faults)
+    client.delete_registered_model_alias("emissions", "champion")
+    assert "points at nothing" in " ".join(registry.verify("emissions").faults)
+    assert registry.verify("emissions", "1").ok
+    client.set_registered_model_alias("emissions", "champion", "3")
+    client.delete_model_version("emissions", "1")
+    assert "emissions 1: was registered, and is gone." in registry.verify().faults
     with pytest.raises((IntegrityError, NotFoundError)):
         registry.rollback("emissions")
 
@@ -321,3 +328,30 @@ def test_reading_needs_no_mlflow(registry, trained):
         "assert 'mlflow' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_workspace_may_be_called_anything(tmp_path, trained):
+    workspace = tmp_path / "a?b#c %41 é 'x'"
+    workspace.mkdir()
+    registry = ModelRegistry(Settings(workspace=workspace))
+    registry.register(trained(1))
+    registry.promote("emissions", "1")
+    assert registry.get("emissions").version == "1"
+    assert registry.verify().ok
+    assert sorted(p.name for p in workspace.iterdir()) == ["bundles", "registry.db"]
+
+
+def test_what_killed_writers_left_is_swept_after_a_day(registry, trained):
+    old, young = (registry.settings.workspace / "bundles" / f".tmp-{n}" for n in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    registry.register(trained(1))
+    assert young.exists()
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:", "file.db", "http://x/y"])
+def test_urls_that_are_no_registry_are_refused(url):
+    with pytest.raises(UsageError):
+        ModelRegistry(Settings(registry_url=url))

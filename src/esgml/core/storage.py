@@ -96,7 +96,8 @@ def write_folder_atomic(path: Path, files: Mapping[str, bytes]) -> None:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-            _sync_directory(staging)
+            for folder in (staging, *(p for p in staging.rglob("*") if p.is_dir())):
+                _sync_directory(folder)
             try:
                 os.rename(staging, path)
             except OSError as error:

@@ -42,6 +42,7 @@ def audit(
     chain: Sequence[ledger.Entry],
     read: Callable[[VersionInfo], object],
     head: str = "",
+    whole: Callable[[str], bool] = lambda model: True,
 ) -> Verification:
     """Check versions against the whole ledger, and each bundle against its hashes.
 
@@ -55,6 +56,9 @@ def audit(
         Reads the bundle of a version; raises where a byte differs.
     head : str, optional
         Ledger hash noted earlier.
+    whole : callable
+        Says of a model whether `versions` holds all of its versions; of those the ledger
+        must not know more than there are.
     """
     faults = ledger.check(chain)
     if head and head != ledger.GENESIS and all(head != entry.hash for entry in chain):
@@ -66,13 +70,23 @@ def audit(
             faults.append(f"{label}: the ledger does not know it.")
         elif told[item.name, item.version] != item.digest:
             faults.append(f"{label}: its digest is not the one in the ledger.")
-        for alias in item.aliases:
-            stack = ledger.aliases(chain, item.name, alias)
-            if not stack or stack[-1] != item.version:
-                faults.append(f"{label}: became {alias} without an entry in the ledger.")
         try:
             read(item)
         except EsgmlError as error:
             faults.append(f"{label}: {error}")
+    there = {(item.name, item.version) for item in versions}
+    for model, version in sorted(told):
+        if whole(model) and (model, version) not in there:
+            faults.append(f"{model} {version}: was registered, and is gone.")
+    held = {(item.name, alias): item.version for item in versions for alias in item.aliases}
+    moved = {(e.model, str(e.detail.get("alias"))) for e in chain if e.act == "promote"}
+    for model, alias in sorted(held.keys() | {key for key in moved if whole(key[0])}):
+        stack = ledger.aliases(chain, model, alias)
+        recorded, actual = stack[-1] if stack else "nothing", held.get((model, alias), "nothing")
+        if recorded != actual:
+            faults.append(
+                f"{model}: {alias} points at {actual} without an entry in the ledger,"
+                f" which says {recorded}."
+            )
     last = chain[-1].hash if chain else ledger.GENESIS
     return Verification(not faults, len(versions), len(chain), last, tuple(faults))

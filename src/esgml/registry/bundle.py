@@ -17,7 +17,7 @@ from esgml.core.interfaces import MANIFEST, BaseModel, Files
 from esgml.core.storage import explained, sha256
 from esgml.core.tasks import MODULES, Predictor, Trained, get_task, task_names
 from esgml.registry.fingerprint import Fingerprint, code_version
-from esgml.registry.formats import check_files, check_name
+from esgml.registry.formats import MAX_BYTES, check_files, check_name
 
 SCHEMA = "esgml.bundle/1"
 #: Folder inside a stored bundle that holds the files of the model.
@@ -330,4 +330,6 @@ def _read_manifest(raw: bytes | None, digest: str | None) -> tuple[bytes, dict[s
             raise wrong
         if not isinstance(entry.get("bytes"), int) or entry["bytes"] < 0:
             raise wrong
+    if sum(entry["bytes"] for entry in document["files"].values()) > MAX_BYTES:
+        raise wrong
     return raw, document

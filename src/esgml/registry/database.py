@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds a writer waits for another before it gives up.
 PATIENCE = 30
+#: Seconds a server has to answer.
+CONNECT_SECONDS = 10
 #: Key of the lock that writers of a PostgreSQL registry queue for.
 _ADVISORY_KEY = 0x65736D6C
 #: Levels and warning filters belong to the whole process: one thread at a time changes them.
@@ -62,7 +64,7 @@ class Database:
         scheme = url.partition("://")[0]
         if scheme in ("postgres", "postgresql"):
             url = "postgresql+psycopg://" + url.partition("://")[2]
-        elif scheme not in ("sqlite", "postgresql+psycopg"):
+        elif not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise UsageError(
                 f"a registry cannot live in {scheme!r}.",
                 remedy="Use sqlite:///FILE or postgresql://USER@HOST/NAME.",
@@ -130,6 +132,8 @@ class Database:
 
     def describe(self) -> str:
         """Return where the registry is, without its password."""
+        if self.file is not None:
+            return str(self.file)
         from sqlalchemy import make_url
 
         return make_url(self.url).render_as_string(hide_password=True)
@@ -138,10 +142,15 @@ class Database:
 
     def _engine_of(self, url: str) -> Engine:
         """Return an engine that keeps no connection open, so that none has to be closed."""
-        from sqlalchemy import NullPool, create_engine
+        from sqlalchemy import URL, NullPool, create_engine
 
-        options = {"timeout": PATIENCE} if self.file is not None else {"connect_timeout": 10}
-        return create_engine(url, poolclass=NullPool, connect_args=options)
+        if self.file is None:
+            return create_engine(
+                url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS}
+            )
+        # A path is taken as it is: it may hold what means something in a URL.
+        place = URL.create("sqlite", database=url.removeprefix("sqlite:///"))
+        return create_engine(place, poolclass=NullPool, connect_args={"timeout": PATIENCE})
 
     def _store(self) -> Any:
         """Return MLflow's store, creating its tables and the ledger's where missing."""

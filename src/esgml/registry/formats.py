@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from esgml.core.errors import IntegrityError, NotAllowedError
+from esgml.core.errors import EsgmlError, IntegrityError, NotAllowedError
 
 #: Suffixes of formats that carry no code.
 SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".onnx", ".npz", ".md", ".html"})
@@ -104,9 +104,10 @@ def _check_safetensors(name: str, data: bytes) -> None:
     try:
         header = json.loads(data[8 : 8 + length])
         ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+        whole = max(ends, default=0) == len(data) - 8 - length
     except (ValueError, RecursionError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise _broken(name, "this is not a safetensors file: its header is unreadable.") from error
-    if max(ends, default=0) != len(data) - 8 - length:
+    if not whole:
         raise _broken(name, "this safetensors file does not hold what its header says.")
 
 
@@ -133,7 +134,9 @@ def _check_npz(name: str, data: bytes) -> None:
                         where=name,
                         remedy="Store plain numbers or fixed-length text.",
                     )
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+    except EsgmlError:
+        raise
+    except Exception as error:  # zlib, zipfile, struct, tokenize: whatever broken bytes raise
         raise _broken(name, "this is not an archive of NumPy arrays.") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -282,13 +283,20 @@ class ModelRegistry:
         is always checked whole. `head` is a ledger hash noted earlier: it must still be
         in the chain, or the end was cut off or rewritten.
         """
-        if name:
+        while True:
+            chain = self.history()
             versions = (self.info(name, version),) if version else self.list(name)
-            if not versions:
-                versions = (self.info(name, "latest"),)
-        else:
-            versions = self.list()
-        return audit(versions, self.history(), self._read, head)
+            if self.history()[-1:] == chain[-1:]:
+                break  # nobody wrote between reading the one and the other
+        if name and not versions:
+            self.info(name, "latest")  # says what is registered instead
+        return audit(
+            versions,
+            chain,
+            self._read,
+            head,
+            whole=lambda model: not version and name in ("", model),
+        )
 
     # Inside -----------------------------------------------------------------------------
 
@@ -313,7 +321,8 @@ class ModelRegistry:
             except (IntegrityError, NotFoundError, NotAllowedError):
                 # The right bytes are at hand: put them back, keep the wrong ones for whoever
                 # wants to know what happened.
-                folder.rename(folder.with_name(f".damaged-{digest}-{time.time_ns()}"))
+                with contextlib.suppress(FileNotFoundError):
+                    folder.rename(folder.with_name(f".damaged-{digest}-{time.time_ns()}"))
                 repaired = True
         try:
             write_folder_atomic(folder, bundle.to_files())
@@ -326,9 +335,11 @@ class ModelRegistry:
     @staticmethod
     def _sweep(root: Path) -> None:
         """Remove what writers that were killed a day ago or more left behind."""
-        for path in root.glob(".tmp-*") if root.is_dir() else ():
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+        for folder in (root, root.parent):
+            for path in folder.glob(".tmp-*") if folder.is_dir() else ():
+                with contextlib.suppress(OSError):  # its writer may just have finished
+                    if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                        shutil.rmtree(path, ignore_errors=True)
 
     def _create(self, tx: Transaction, name: str, bundle: Bundle, digest: str) -> str:
         from mlflow.entities.model_registry import ModelVersionTag
