@@ -300,3 +300,19 @@ def test_another_process_is_seen_by_the_next_join(store, settings, load, day):
     assert ask(store, [day(5)]) == [1.0]
     FeatureStore(settings).ingest("load", rows(day, 2.0, start=1))
     assert ask(store, [day(5)]) == [2.0]
+
+
+def test_events_before_1970_are_found_again(store, load):
+    store.register(load)
+    given = {
+        "entity": ["a", "a"],
+        "event_timestamp": [datetime(1931, 5, 1), datetime(1969, 12, 31)],
+        "kwh": [1.0, 2.0],
+    }
+    assert store.ingest("load", given).stored == 2
+    assert store.ingest("load", given).duplicates == 2
+    assert ask(store, [datetime(1931, 4, 30), datetime(1950, 1, 1), datetime(1970, 1, 1)]) == [
+        None,
+        1.0,
+        2.0,
+    ]

@@ -1,7 +1,8 @@
 """Every value ever learned, in append-only Parquet partitions.
 
 A partition is one ingested batch, written whole or not at all and never changed. Its name
-is a number that only grows and the hash of its content. An event may be stored several
+is a number that only grows, its first and last event (so that an ingest opens only the
+partitions it may repeat or correct) and the hash of its content. An event may be stored several
 times, each time with a later ``created_timestamp``: a correction adds, nothing is replaced.
 """
 
@@ -25,7 +26,8 @@ from esgml.features.store.digest import content_digest
 from esgml.features.store.rows import PreparedRows
 from esgml.features.store.views import CREATED, EVENT, FeatureView, polars_type
 
-_PART = re.compile(r"part-[0-9]{8}-[0-9a-f]{16}\.parquet")
+_PART = re.compile(r"part-([0-9]{8})-([0-9a-f]{16})-([0-9a-f]{16})-[0-9a-f]{16}\.parquet")
+_BIAS = 1 << 63  # writes times before 1970 as hexadecimal digits too
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ class OfflineStore:
                 return Appended("", 0, duplicates, 0)
             fresh = fresh.select(list(self.schema(view))).sort(*view.entities, EVENT, CREATED)
             number = int(names[-1][5:13]) + 1 if names else 1
-            name = f"part-{number:08d}-{content_digest(fresh)[:16]}.parquet"
+            first, last = _span(fresh)
+            name = f"part-{number:08d}-{first}-{last}-{content_digest(fresh)[:16]}.parquet"
             buffer = io.BytesIO()
             fresh.write_parquet(buffer, compression="lz4", statistics=True)
             write_atomic(folder / name, buffer.getvalue())
@@ -169,7 +172,9 @@ class OfflineStore:
     ) -> pl.DataFrame:
         """Return the stored rows of the events that `frame` is about."""
         low, high = frame[EVENT].min(), frame[EVENT].max()
-        stored = self.read(view, names, pl.col(EVENT).is_between(low, high))
+        first, last = _span(frame)
+        near = [name for name in names if _may_hold(name, first, last)]
+        stored = self.read(view, near, pl.col(EVENT).is_between(low, high))
         identity = [*view.entities, EVENT]
         return stored.join(frame.select(identity).unique(), on=identity, how="semi")
 
@@ -221,3 +226,15 @@ class OfflineStore:
             ).drop("_before"),
             int(corrections),
         )
+
+
+def _span(frame: pl.DataFrame) -> tuple[str, str]:
+    """Return the first and last event as sixteen hexadecimal digits that sort like times."""
+    event = frame[EVENT].to_physical().to_numpy()
+    return f"{int(event.min()) + _BIAS:016x}", f"{int(event.max()) + _BIAS:016x}"
+
+
+def _may_hold(name: str, first: str, last: str) -> bool:
+    """Whether a partition's events reach into the given span."""
+    match = _PART.fullmatch(name)
+    return match is not None and match[2] <= last and match[3] >= first
