@@ -87,7 +87,7 @@ def page(document: dict[str, Any]) -> str:
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{html.escape(info['title'])}</title>"
-        "<link rel='stylesheet' href='/docs/style.css'></head><body>"
+        "<link rel='icon' href='data:,'><link rel='stylesheet' href='/docs/style.css'></head><body>"
         f"<h1>{html.escape(info['title'])}</h1>"
         f"<p>{html.escape(info.get('description', ''))} Version {html.escape(info['version'])}."
         " The same as <a href='/openapi.json'>openapi.json</a>. <a href='/'>Dashboard</a></p>"

@@ -1,0 +1,281 @@
+"""A fan chart as SVG geometry: scales, ticks and paths; the template only writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from esgml.dashboard.report import History, SeriesForecast, TargetPath
+
+#: Periods of history drawn for each period forecast, and at least.
+HISTORY_PER_STEP = 6
+MIN_HISTORY = 60
+MAX_POINTS = 600
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis and what it says."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """The area between two bounds."""
+
+    level: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Everything a template needs to draw one fan chart.
+
+    All places are in the units of the view box.
+
+    Attributes
+    ----------
+    width, height : int
+    left, right, top, bottom : float
+        Edges of the plotting area.
+    x_ticks, y_ticks : list of Tick
+    history, mean, target : str
+        SVG paths; empty where there is nothing to draw.
+    bands : list of Band
+        Widest first.
+    origin : float
+        Where the forecast begins.
+    points : str
+        JSON of what a pointer can ask for: ``[x, y, time, text, kind]``.
+    """
+
+    width: int
+    height: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_ticks: list[Tick] = field(default_factory=list)
+    y_ticks: list[Tick] = field(default_factory=list)
+    history: str = ""
+    mean: str = ""
+    target: str = ""
+    bands: list[Band] = field(default_factory=list)
+    origin: float = 0.0
+    points: str = "[]"
+
+
+def number(value: float) -> str:
+    """Return a number for people: three significant digits or whole, with separators."""
+    size = abs(value)
+    if size >= 100 or value == 0:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:,.1f}"
+    if size >= 1:
+        return f"{value:,.2f}"
+    return f"{value:.3g}"
+
+
+def nice_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return about `count` round numbers that span `low` to `high`."""
+    if not high > low:
+        spread = abs(high) * 0.1 or 1.0
+        low, high = low - spread, high + spread
+    raw = (high - low) / max(1, count)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next((m * power for m in (1, 2, 2.5, 5) if m * power >= raw), 10 * power)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [k * step for k in range(first, last + 1)]
+
+
+def time_ticks(start: dt.datetime, end: dt.datetime, count: int) -> list[tuple[dt.datetime, str]]:
+    """Return at most `count` round moments between two, with labels."""
+    days = (end - start).total_seconds() / 86_400
+    moments: list[dt.datetime] = []
+    if days > 1100:
+        style = "%Y"
+        moments = [dt.datetime(y, 1, 1) for y in range(start.year, end.year + 2)]
+    elif days > 100:
+        style = "%b %Y"
+        first = start.year * 12 + start.month - 1
+        moments = [dt.datetime(m // 12, m % 12 + 1, 1) for m in range(first, first + 40)]
+    elif days > 3:
+        style = "%-d %b"
+        day = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        moments = [day + dt.timedelta(days=k) for k in range(int(days) + 2)]
+    else:
+        style = "%-d %b %H:%M"
+        hour = start.replace(minute=0, second=0, microsecond=0)
+        moments = [hour + dt.timedelta(hours=k) for k in range(int(days * 24) + 2)]
+    inside = [m for m in moments if start <= m <= end]
+    thin = max(1, math.ceil(len(inside) / count))
+    chosen = inside[::thin]
+    return [(m, f"{m:{style.replace('%-d', '%d')}}".lstrip("0")) for m in chosen]
+
+
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    """Return a line through the points, broken where there is none."""
+    parts = []
+    pen_down = False
+    for point in points:
+        if point is None:
+            pen_down = False
+            continue
+        parts.append(f"{'L' if pen_down else 'M'}{point[0]:.1f} {point[1]:.1f}")
+        pen_down = True
+    return "".join(parts)
+
+
+def recent(history: History | None, horizon: int) -> list[tuple[dt.datetime, float | None]]:
+    """Return the end of the history that is worth drawing beside the forecast."""
+    if history is None:
+        return []
+    count = min(MAX_POINTS, max(MIN_HISTORY, HISTORY_PER_STEP * horizon))
+    return list(zip(history.timestamps[-count:], history.values[-count:], strict=True))
+
+
+def fan_chart(
+    forecast: SeriesForecast,
+    history: History | None = None,
+    path: TargetPath | None = None,
+    *,
+    factor: float = 1.0,
+    unit: str = "",
+    width: int = 960,
+    height: int = 380,
+) -> Chart:
+    """Draw history, forecast with its bands, and the way to a target.
+
+    Parameters
+    ----------
+    forecast : SeriesForecast
+    history : History, optional
+    path : TargetPath, optional
+    factor : float
+        From the stored unit to the one shown.
+    unit : str
+        The one shown.
+    width, height : int
+        Of the view box.
+    """
+    past = [(t, None if v is None else v * factor) for t, v in recent(history, len(forecast.mean))]
+    ahead = [(t, v * factor) for t, v in zip(forecast.timestamps, forecast.mean, strict=True)]
+    start = past[0][0] if past else ahead[0][0]
+    end = ahead[-1][0] if ahead[-1][0] > start else start + dt.timedelta(hours=1)
+    aim = [
+        (t, v * factor) for t, v in (zip(path.timestamps, path.values, strict=True) if path else ())
+    ]
+    aim = _clip(aim, start, end)
+    bounds = {
+        level: (
+            [v * factor for v in forecast.lower[str(level)]],
+            [v * factor for v in forecast.upper[str(level)]],
+        )
+        for level in forecast.levels
+    }
+    values = [v for _, v in past if v is not None] + [v for _, v in ahead] + [v for _, v in aim]
+    values += [v for pair in bounds.values() for side in pair for v in side]
+    y_values = nice_ticks(min(values), max(values), 5 if height > 330 else 4)
+    labels = [_tick_text(v, y_values) for v in y_values]
+    left = 14 + 7.2 * max(map(len, labels))
+    right, top, bottom = width - 14.0, 16.0, height - 30.0
+    span = (end - start).total_seconds()
+    low, high = y_values[0], y_values[-1]
+
+    def x(time: dt.datetime) -> float:
+        return left + (time - start).total_seconds() / span * (right - left)
+
+    def y(value: float) -> float:
+        return bottom - (value - low) / (high - low) * (bottom - top)
+
+    # The line of the forecast begins at the last observed value, so that nothing jumps.
+    joint = next(((t, v) for t, v in reversed(past) if v is not None), None)
+    line = [(joint[0], joint[1])] if joint else []
+    bands = []
+    for level, (lower, upper) in bounds.items():
+        pairs = list(zip(forecast.timestamps, lower, upper, strict=True))
+        if joint:
+            pairs.insert(0, (joint[0], joint[1], joint[1]))
+        edge = [(x(t), y(u)) for t, _, u in pairs] + [(x(t), y(lo)) for t, lo, _ in pairs[::-1]]
+        bands.append(Band(level, _path(edge) + "Z"))
+    points: list[tuple[float, float, str, str, str]] = []
+    stamp = "%Y-%m-%d" if span > 3 * 86_400 else "%Y-%m-%d %H:%M"
+    for t, v in past:
+        if v is not None:
+            points.append((x(t), y(v), f"{t:{stamp}}", f"{number(v)} {unit}", "observed"))
+    for i, (t, v) in enumerate(ahead):
+        text = f"{number(v)} {unit}"
+        if bounds:
+            level = min(bounds)
+            lower, upper = bounds[level]
+            text += f" ({level} %: {number(lower[i])} to {number(upper[i])})"
+        points.append((x(t), y(v), f"{t:{stamp}}", text, "forecast"))
+    count = max(3, int((right - left) / 110))
+    return Chart(
+        width=width,
+        height=height,
+        left=round(left, 1),
+        right=right,
+        top=top,
+        bottom=bottom,
+        x_ticks=[Tick(round(x(t), 1), s) for t, s in time_ticks(start, end, count)],
+        y_ticks=[Tick(round(y(v), 1), s) for v, s in zip(y_values, labels, strict=True)],
+        history=_path([None if v is None else (x(t), y(v)) for t, v in past]),
+        mean=_path([(x(t), y(v)) for t, v in [*line, *ahead]]),
+        target=_path([(x(t), y(v)) for t, v in aim]),
+        bands=bands,
+        origin=round(x(joint[0] if joint else ahead[0][0]), 1),
+        points=json.dumps([[round(p[0], 1), round(p[1], 1), *p[2:]] for p in points]),
+    )
+
+
+def _tick_text(value: float, ticks: Sequence[float]) -> str:
+    step = ticks[1] - ticks[0]
+    digits = max(0, min(8, -math.floor(math.log10(step) + 1e-9)))
+    if digits and round(step * 10**digits) / 10**digits != round(step, 10):
+        digits += 1
+    return f"{value:,.{digits}f}"
+
+
+def _clip(
+    line: list[tuple[dt.datetime, float]], start: dt.datetime, end: dt.datetime
+) -> list[tuple[dt.datetime, float]]:
+    """Return the part of a line between two moments, cut by interpolation."""
+
+    def at(moment: dt.datetime) -> float | None:
+        for (t0, v0), (t1, v1) in itertools.pairwise(line):
+            if t0 <= moment <= t1 and t1 > t0:
+                return v0 + (v1 - v0) * ((moment - t0) / (t1 - t0))
+        return None
+
+    inside = [(t, v) for t, v in line if start < t < end]
+    edges = [(m, at(m)) for m in (start, end)]
+    found = [(m, v) for m, v in edges if v is not None] + inside
+    return sorted(found)
+
+
+def sparkline(
+    forecast: SeriesForecast, history: History | None, width: int = 120, height: int = 28
+) -> tuple[str, str]:
+    """Return the paths of history and forecast in a box of the given size."""
+    past = [v for _, v in recent(history, len(forecast.mean))]
+    seen = [v for v in past if v is not None]
+    values = [*seen, *forecast.mean]
+    low, high = min(values), max(values)
+    count = max(1, len(past) + len(forecast.mean) - 1)
+
+    def place(i: int, value: float) -> tuple[float, float]:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return 1 + i / count * (width - 2), height - 2 - share * (height - 4)
+
+    before = _path([None if v is None else place(i, v) for i, v in enumerate(past)])
+    tail = [place(len(past) - 1, past[-1])] if past and past[-1] is not None else []
+    after = _path(tail + [place(len(past) + i, v) for i, v in enumerate(forecast.mean)])
+    return before, after

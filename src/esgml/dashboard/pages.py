@@ -1,0 +1,255 @@
+"""The pages: what they show, put together for the templates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from esgml import __version__
+from esgml.core.errors import EsgmlError, MissingExtraError, NotFoundError
+from esgml.core.settings import Settings
+from esgml.core.units import factor, is_unit, shown_unit
+from esgml.dashboard.chart import fan_chart, number, sparkline
+from esgml.dashboard.report import ForecastReport, SeriesForecast, read_report, report_path
+from esgml.serving.hub import Hub
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from starlette.requests import Request
+    from starlette.responses import FileResponse, HTMLResponse, Response
+    from starlette.routing import BaseRoute, Route
+except ModuleNotFoundError as error:
+    raise MissingExtraError.of(error.name or "jinja2", "serve") from error
+
+STATIC = Path(__file__).parent / "static"
+_MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+#: Scores shown for a model, in order: key, heading, whether it is a share, less is better.
+SCORES = (
+    ("wape", "WAPE", True, True),
+    ("mase", "MASE", False, True),
+    ("smape", "sMAPE", True, True),
+    ("within_10pct", "Within 10 %", True, False),
+)
+#: Most series listed on the page.
+MAX_LISTED = 200
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score of a model beside that of the naive forecast."""
+
+    title: str
+    value: str
+    naive: str
+    gain: str
+    better: bool
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One series in the list."""
+
+    index: int
+    entity: str
+    target: str
+    last: str
+    ahead: str
+    change: str
+    before_path: str
+    after_path: str
+
+
+def _number(metrics: Mapping[str, Any], key: str) -> float | None:
+    value = metrics.get(key)
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good and value is not None else None
+
+
+def scores(metrics: Mapping[str, Any]) -> list[Score]:
+    """Return the scores worth showing, each beside the naive forecast's."""
+    naive = metrics.get("naive")
+    base = naive if isinstance(naive, Mapping) else {}
+    found = []
+    for key, title, share, less in SCORES:
+        value, other = _number(metrics, key), _number(base, key)
+        if value is None:
+            continue
+        text = f"{value:.1%}" if share else f"{value:.2f}"
+        beside = "–" if other is None else (f"{other:.1%}" if share else f"{other:.2f}")
+        gain, better = "", False
+        if other:
+            ratio = 1 - value / other if less else value / other - 1
+            gain, better = f"{ratio:+.0%}", ratio > 0
+        found.append(Score(title, text, beside, gain, better))
+    return found
+
+
+def _models(hub: Hub) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": service.name,
+            "version": service.version,
+            "task": service.bundle.task,
+            "model": service.bundle.model_name,
+            "digest": service.digest[:12],
+            "scores": scores(service.bundle.metrics),
+        }
+        for service in hub.champions.values()
+    ]
+
+
+def _unit(report: ForecastReport, forecast: SeriesForecast) -> tuple[str, float]:
+    """Return the unit a series is shown in and the factor to it."""
+    stored = forecast.unit or report.unit
+    if not stored or not is_unit(stored):
+        return stored, 1.0
+    shown = shown_unit(stored)
+    return shown, factor(stored, shown)
+
+
+def _listed(report: ForecastReport) -> list[Listed]:
+    found = []
+    for i, forecast in enumerate(report.forecasts[:MAX_LISTED]):
+        unit, scale = _unit(report, forecast)
+        history = report.history_of(forecast)
+        horizon = len(forecast.mean)
+        ahead = sum(forecast.mean) * scale
+        seen = [v for v in (history.values[-horizon:] if history else []) if v is not None]
+        last = sum(seen) * scale if len(seen) == horizon else None
+        before, after = sparkline(forecast, history)
+        found.append(
+            Listed(
+                i,
+                forecast.entity,
+                forecast.target,
+                f"{number(last)} {unit}" if last is not None else "–",
+                f"{number(ahead)} {unit}",
+                f"{ahead / last - 1:+.1%}" if last else "–",
+                before,
+                after,
+            )
+        )
+    return found
+
+
+def _rows(forecast: SeriesForecast, scale: float) -> list[dict[str, Any]]:
+    daily = all((t.hour, t.minute) == (0, 0) for t in forecast.timestamps)
+    return [
+        {
+            "time": f"{t:%Y-%m-%d}" if daily else f"{t:%Y-%m-%d %H:%M}",
+            "mean": number(forecast.mean[i] * scale),
+            "bounds": [
+                (
+                    number(forecast.lower[str(level)][i] * scale),
+                    number(forecast.upper[str(level)][i] * scale),
+                )
+                for level in reversed(forecast.levels)
+            ],
+        }
+        for i, t in enumerate(forecast.timestamps)
+    ]
+
+
+def _chosen(report: ForecastReport, index: int) -> dict[str, Any]:
+    forecast = report.forecasts[index]
+    unit, scale = _unit(report, forecast)
+    history, path = report.history_of(forecast), report.path_of(index)
+    options = {"factor": scale, "unit": unit}
+    first, last = forecast.timestamps[0], forecast.timestamps[-1]
+    levels = list(reversed(forecast.levels))
+    band = ""
+    if levels:
+        low, high = (side[str(levels[0])][-1] * scale for side in (forecast.lower, forecast.upper))
+        band = f"{levels[0]} % between {number(low)} and {number(high)}"
+    return {
+        "index": index,
+        "entity": forecast.entity,
+        "target": forecast.target,
+        "unit": unit,
+        "levels": levels,
+        "periods": len(forecast.mean),
+        "first": f"{first:%Y-%m-%d}",
+        "last": f"{last:%Y-%m-%d}",
+        "final": f"{number(forecast.mean[-1] * scale)} {unit}",
+        "total": f"{number(sum(forecast.mean) * scale)} {unit}",
+        "band": band,
+        "has_target": path is not None,
+        "probability": path.probability if path else None,
+        "wide": fan_chart(forecast, history, path, **options),  # type: ignore[arg-type]
+        "narrow": fan_chart(forecast, history, path, width=420, height=300, **options),  # type: ignore[arg-type]
+        "rows": _rows(forecast, scale),
+    }
+
+
+class Pages:
+    """The pages of one service.
+
+    Parameters
+    ----------
+    hub : Hub
+    settings : Settings
+    """
+
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self._hub = hub
+        self._path = report_path(settings)
+        self._templates = Environment(
+            loader=PackageLoader("esgml.dashboard"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def home(self, request: Request) -> Response:
+        """Show the latest forecast and the models in service."""
+        report, notice = None, ""
+        try:
+            report = read_report(self._path)
+        except NotFoundError:
+            notice = "No forecast is stored yet. Make one with: esgml forecast DATA --horizon H"
+        except EsgmlError as error:
+            notice = error.message
+        status = 200
+        chosen = None
+        if report is not None and report.forecasts:
+            text = request.query_params.get("series", "0")
+            index = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
+            if 0 <= index < len(report.forecasts):
+                chosen = _chosen(report, index)
+            else:
+                status, notice = 404, "There is no such series in the stored forecast."
+        elif report is not None:
+            notice = "The stored forecast holds no series."
+        page = self._templates.get_template("home.html").render(
+            version=__version__,
+            title=report.title if report else "Emissions forecast",
+            notice=notice,
+            chosen=chosen,
+            series=_listed(report) if report else [],
+            hidden=max(0, len(report.forecasts) - MAX_LISTED) if report else 0,
+            models=_models(self._hub),
+            failures=self._hub.failures,
+        )
+        return HTMLResponse(page, status)
+
+    def static(self, request: Request) -> Response:
+        """Return a style, script or drawing of ours."""
+        name = request.path_params["name"]
+        path = STATIC / name
+        if name not in {p.name for p in STATIC.iterdir()} or path.suffix not in _MEDIA:
+            raise NotFoundError("there is no such file.", code="not_found")
+        headers = {"cache-control": "public, max-age=3600"}
+        return FileResponse(path, media_type=_MEDIA[path.suffix], headers=headers)
+
+
+def pages(hub: Hub, settings: Settings) -> Sequence[BaseRoute]:
+    """Return the routes of the dashboard, to stand above a service."""
+    made = Pages(hub, settings)
+    return [
+        Route("/", made.home, methods=["GET"], include_in_schema=False),
+        Route("/static/{name}", made.static, methods=["GET"], include_in_schema=False),
+    ]
