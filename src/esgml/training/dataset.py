@@ -1,0 +1,73 @@
+"""The table a model learned from, kept under its fingerprint."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from esgml.core.frames import SeriesSpec
+from esgml.core.settings import Settings
+from esgml.core.storage import explained
+from esgml.data.load import Loaded, load
+from esgml.registry.fingerprint import Fingerprint, fingerprint
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def prepare(data: Any, spec: SeriesSpec | None = None) -> Loaded:
+    """Return data ready to train on; what is `Loaded` already stays as it is.
+
+    Parameters
+    ----------
+    data : path, URL, data frame or Loaded
+    spec : SeriesSpec, optional
+        Column roles; detected where left out. For a `Loaded` they are its own.
+
+    Raises
+    ------
+    DataError
+        If the table has a fault that cleaning cannot mend.
+    """
+    return data if isinstance(data, Loaded) else load(data, spec)
+
+
+def keep(frame: pl.DataFrame, spec: SeriesSpec, settings: Settings) -> tuple[Path, Fingerprint]:
+    """Store a table under its fingerprint in the workspace, once.
+
+    Returns
+    -------
+    path : Path
+        Parquet file; there whole or not at all.
+    fingerprint : Fingerprint
+
+    Raises
+    ------
+    StorageError
+        If the workspace cannot be written.
+    """
+    found = fingerprint(frame, spec.time)
+    path = settings.folder("data", f"{found.sha256}.parquet").absolute()
+    if path.exists():
+        return path, found
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=".parquet")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                frame.write_parquet(file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    return path, found
+
+
+def without_columns(found: Fingerprint) -> dict[str, Any]:
+    """Return a fingerprint as plain values, for records that need not name every column."""
+    return {k: v for k, v in replace(found, columns={}).as_dict().items() if k != "columns"}
