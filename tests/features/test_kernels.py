@@ -241,3 +241,37 @@ def test_bounds_that_do_not_fit_are_refused(indptr):
         Grouped(np.arange(5.0), np.array(indptr, dtype=np.int64))
     with pytest.raises(DataError):
         Grouped(np.ones((2, 2)), np.array([0, 4]))
+
+
+@pytest.mark.parametrize("n", [*range(1, 17), 28, 32])
+def test_the_network_sorts(n):
+    from esgml.features.order_statistics import sorting_network
+
+    rng = np.random.default_rng(n)
+    # a network that sorts all zeros and ones sorts everything
+    bits = rng.integers(0, 2, size=(2000, n)) if n > 11 else None
+    if bits is None:
+        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    for i, j in sorting_network(n):
+        low, high = np.minimum(bits[:, i], bits[:, j]), np.maximum(bits[:, i], bits[:, j])
+        bits[:, i], bits[:, j] = low, high
+    assert (np.diff(bits, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("window", [1, 5, 32, 33])
+@pytest.mark.parametrize("quantile", [0.0, 0.05, 0.5, 0.9, 1.0])
+def test_any_quantile_on_either_side_of_the_switch(window, quantile):
+    values, indptr = messy(4, rows=20_000)
+    found = Grouped(values, indptr).rolling(
+        "median", window, lag=2, min_samples=1, quantile=quantile
+    )
+    rows = np.random.default_rng(0).integers(0, len(values), 300)
+    rows = np.concatenate([rows, [0, 1, 2, 250, 251, 252, 253, 8191, 8192, 8193]])
+    starts = np.repeat(indptr[:-1], np.diff(indptr))
+    for t in rows:
+        seen = values[max(t - 2 - window + 1, starts[t]) : max(t - 1, starts[t])]
+        seen = seen[~np.isnan(seen)]
+        if len(seen):
+            np.testing.assert_allclose(found[t], np.quantile(seen, quantile), rtol=1e-12)
+        else:
+            assert np.isnan(found[t])

@@ -1,6 +1,7 @@
 """Compiled statistics over a panel: flat values plus ``indptr``, one pass a feature.
 
-The loops run in C++ (coreforecast). What holds for every function here:
+The loops run in C++ (coreforecast); medians of short windows take a sorting network. What
+holds for every function here:
 
 - Series never mix: a window is cut at the start of its own series.
 - A missing value (NaN) stays missing: a lag that lands on one is NaN, and windows count and
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from esgml.core.errors import DataError, UsageError
+from esgml.features.order_statistics import LONGEST, sliding_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,6 +39,7 @@ STATISTICS: tuple[str, ...] = get_args(Statistic)
 #: Largest relative rounding error left in a rolling mean, sum or variance.
 TOLERANCE = 1e-9
 _GROWTH = 64.0  # how far rounding errors of a sliding sum may have piled up, in half-ulps
+_COUNTS = 4  # window counts kept for the next statistic of the same window
 _CHUNK = 4_000_000  # elements gathered at a time when rows are computed again
 
 
@@ -86,6 +89,7 @@ class Grouped:
         self.values: Floats = flat
         self.indptr: NDArray[np.int64] = bounds
         self.threads = threads
+        self._counts: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     @cached_property
     def _compiled(self) -> Any:
@@ -152,12 +156,18 @@ class Grouped:
         self, statistic: str, window: int, lag: int, need: int, quantile: float = 0.5
     ) -> Floats:
         """Run the compiled loop and blank the windows with too few observed values."""
-        settings = (lag, window, need, True)
+        if statistic == "median" and window <= LONGEST:
+            place = np.arange(len(self.values)) - self._starts
+            count = self._count(window, lag)
+            found = sliding_quantile(self.values, place, count, window, lag, quantile)
+            found[count < need] = np.nan
+            return found
         if statistic == "median":
             found = np.asarray(self._compiled._rolling_quantile(lag, quantile, window, need, True))
         else:
             name = "mean" if statistic == "sum" else statistic
-            found = np.asarray(getattr(self._compiled, f"_rolling_{name}")(*settings))
+            compute = getattr(self._compiled, f"_rolling_{name}")
+            found = np.asarray(compute(lag, window, need, True))
         if self._seen[-1] < len(self.values):
             # the compiled loop asks for min_samples only until it was met once
             found[self._count(window, lag) < need] = np.nan
@@ -313,9 +323,15 @@ class Grouped:
 
     def _count(self, window: int, lag: int) -> NDArray[np.int64]:
         """Return how many observed values each window holds."""
-        end = np.maximum(np.arange(1 - lag, len(self.values) + 1 - lag), self._starts)
-        start = np.maximum(end - window, self._starts)
-        return np.asarray(self._seen[end] - self._seen[start])
+        if (window, lag) not in self._counts:
+            if len(self._counts) >= _COUNTS:
+                self._counts.clear()
+            first = self._starts
+            row = np.arange(1 - lag, len(self.values) + 1 - lag)
+            start = np.maximum(row - window, first)
+            end = np.maximum(row, first, out=row) if lag else row
+            self._counts[window, lag] = self._seen[end] - self._seen[start]
+        return self._counts[window, lag]
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -19,7 +19,7 @@ from esgml.core.errors import (
 )
 from esgml.core.storage import explained, write_atomic
 from esgml.features.scaling import Scaler
-from esgml.features.step import FeatureStep, joint_min_lag, joint_warm_up
+from esgml.features.step import FeatureStep, joint_min_lag, joint_warm_up, shared_readers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -233,12 +233,13 @@ class FeaturePipeline:
         place = {name: j for j, name in enumerate(names)}
         # One feature after the other in memory: every column is written in one sweep.
         result = np.empty((len(names), panel.rows))
-        for step in self.steps:
-            if not place.keys() & set(step.names):
-                continue
-            for name, column in zip(step.names, step.columns(panel), strict=True):
-                if name in place:
-                    result[place[name]] = column
+        with shared_readers(panel):
+            for step in self.steps:
+                if not place.keys() & set(step.names):
+                    continue
+                for name, column in zip(step.names, step.columns(panel), strict=True):
+                    if name in place:
+                        result[place[name]] = column
         return result.T
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -228,9 +230,28 @@ def source_values(panel: Panel, source: str) -> Floats:
     )
 
 
+_SHARED: ContextVar[tuple[Panel, dict[str, Grouped]] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def shared_readers(panel: Panel) -> Iterator[None]:
+    """Let the steps that run inside share what they compute about each column of `panel`."""
+    token = _SHARED.set((panel, {}))
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
 def grouped(panel: Panel, source: str) -> Grouped:
     """Return the compiled statistics over one column of a panel."""
-    return Grouped(source_values(panel, source), panel.indptr)
+    shared = _SHARED.get()
+    if shared is None or shared[0] is not panel:
+        return Grouped(source_values(panel, source), panel.indptr)
+    readers = shared[1]
+    if source not in readers:
+        readers[source] = Grouped(source_values(panel, source), panel.indptr)
+    return readers[source]
 
 
 def label(source: str) -> str:
