@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import polars as pl
 from esgml.core.errors import UsageError
 from esgml.core.frames import require_columns
 from esgml.features.store.asof import Questions, SortedRows
+from esgml.features.store.requests import Wanted, output_names
 from esgml.features.store.rows import key_column
 from esgml.features.store.times import micros, to_utc, utc_column
 from esgml.features.store.views import EVENT, JOINER, FeatureView, polars_type
@@ -21,37 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AS_OF = "as_of"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Features asked of one view."""
-
-    view: FeatureView
-    features: tuple[str, ...]
-
-
-def output_names(wanted: Sequence[Wanted], full: bool, taken: Sequence[str]) -> list[list[str]]:
-    """Return the name of every asked feature in the answer, view by view.
-
-    Raises
-    ------
-    UsageError
-        If two columns of the answer would have the same name.
-    """
-    names = [[f"{w.view.name}{JOINER}{f}" if full else f for f in w.features] for w in wanted]
-    used = set(taken)
-    for name in (n for group in names for n in group):
-        if name in used:
-            raise UsageError(
-                f"the answer would have two columns {name!r}.",
-                code="name_collision",
-                remedy="Rename the column of the entity table, or ask with full_feature_names=True."
-                if not full
-                else "Ask for each feature once, and rename the column of the entity table.",
-            )
-        used.add(name)
-    return names
 
 
 def join_historical(

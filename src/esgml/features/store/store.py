@@ -11,11 +11,12 @@ import polars as pl
 
 from esgml.core.errors import UsageError
 from esgml.core.settings import Settings
-from esgml.features.store.historical import Wanted, join_historical, output_names
+from esgml.features.store.historical import join_historical
 from esgml.features.store.materialize import Materialized, materialize
 from esgml.features.store.offline import OfflineStore
 from esgml.features.store.online import OnlineStore
 from esgml.features.store.packing import RowCodec
+from esgml.features.store.requests import output_names, resolve
 from esgml.features.store.results import IngestReport, OnlineFeatures
 from esgml.features.store.rows import Infinite, as_frame, prepare
 from esgml.features.store.serving import OnlinePlan, read_online
@@ -225,7 +226,7 @@ class FeatureStore:
         frame = as_frame(entities)
         return join_historical(
             frame,
-            self._wanted(features, frame.columns),
+            resolve(self._catalog, features, frame.columns),
             lambda view: self._cache.rows(view, self._offline),
             as_of=as_of,
             full_feature_names=full_feature_names,
@@ -334,36 +335,6 @@ class FeatureStore:
             )
         return self._catalog.get(name, version)
 
-    def _wanted(self, features: Sequence[str] | None, columns: Sequence[str]) -> list[Wanted]:
-        """Return what is asked of each view, in the order first named."""
-        if features is None:
-            present = set(columns)
-            wanted = [
-                Wanted(view, view.feature_names)
-                for view in self.list_feature_views()
-                if present.issuperset(view.entities)
-            ]
-            if not wanted:
-                raise UsageError(
-                    "no registered feature view has these entity keys.",
-                    code="no_view",
-                    remedy="Register a view, or give the key columns of one.",
-                )
-            return wanted
-        if isinstance(features, str) or not features:
-            raise UsageError(
-                "features must be a list of references with at least one entry.",
-                code="bad_reference",
-                remedy='Write ["view:feature"].',
-            )
-        asked: dict[str, tuple[FeatureView, list[str]]] = {}
-        for reference in features:
-            name, version, feature = parse_reference(reference)
-            view = self._catalog.get(name, version)
-            _, names = asked.setdefault(view.label, (view, []))
-            names += view.feature_names if feature is None else [view.feature(feature).name]
-        return [Wanted(view, tuple(dict.fromkeys(names))) for view, names in asked.values()]
-
     def _plan(
         self, features: Sequence[str] | None, row: Mapping[str, Any], full: bool
     ) -> tuple[OnlinePlan, ...]:
@@ -377,7 +348,7 @@ class FeatureStore:
         cached = self._plans.get(key)
         if cached is not None and moment - cached[0] < _PLAN_SECONDS:
             return cached[1]
-        wanted = self._wanted(features, list(row))
+        wanted = resolve(self._catalog, features, list(row))
         names = output_names(wanted, full, ())
         plans = tuple(
             OnlinePlan(
