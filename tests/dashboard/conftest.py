@@ -17,13 +17,14 @@ if "serving_doubles" not in sys.modules:
     )
     sys.modules["serving_doubles"] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules["serving_doubles"])
-doubles = sys.modules["serving_doubles"]
 
 from esgml.core.settings import Settings
 from esgml.dashboard.pages import pages
 from esgml.dashboard.report import report_path
 from esgml.serving.app import create_app
 from esgml.serving.server import DrainingServer, open_socket, url_of
+
+doubles = sys.modules["serving_doubles"]
 
 
 def report(entities=("Plant North", "Plant South", "Head office"), horizon=30, days=240):

@@ -101,7 +101,7 @@ def test_the_page_works_without_scripts(visit, make_report):
 def test_hostile_names_stay_text(visit, make_report):
     names = (
         "<script>document.title='owned'</script>",
-        "\"><img src=x onerror=\"document.title='owned'\">",
+        '"><img src=x onerror="document.title=\'owned\'">',
         "' onload='x' {{ 7 * 7 }}",
     )
     visit.app.store({**make_report(names), "title": "<b>bold</b>"})

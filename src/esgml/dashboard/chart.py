@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from esgml.dashboard.report import History, SeriesForecast, TargetPath
 
 #: Periods of history drawn for each period forecast, and at least.
-HISTORY_PER_STEP = 6
+HISTORY_PER_STEP = 4
 MIN_HISTORY = 60
 MAX_POINTS = 600
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis and what it says."""
+    """A place on an axis, what it says, and where the words stand."""
 
     at: float
     text: str
+    text_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def number(value: float) -> str:
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round numbers that span `low` to `high`."""
-    if not high > low:
-        spread = abs(high) * 0.1 or 1.0
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
+        spread = max(abs(low), abs(high)) * 0.1 or 1.0
         low, high = low - spread, high + spread
     raw = (high - low) / max(1, count)
     power = 10.0 ** math.floor(math.log10(raw))
@@ -225,7 +226,11 @@ def fan_chart(
         right=right,
         top=top,
         bottom=bottom,
-        x_ticks=[Tick(round(x(t), 1), s) for t, s in time_ticks(start, end, count)],
+        x_ticks=[
+            # The last label is moved in where it would leave the picture.
+            Tick(round(x(t), 1), s, round(min(x(t), width - 2 - 3.6 * len(s)), 1))
+            for t, s in time_ticks(start, end, count)
+        ],
         y_ticks=[Tick(round(y(v), 1), s) for v, s in zip(y_values, labels, strict=True)],
         history=_path([None if v is None else (x(t), y(v)) for t, v in past]),
         mean=_path([(x(t), y(v)) for t, v in [*line, *ahead]]),
@@ -265,7 +270,7 @@ def sparkline(
     forecast: SeriesForecast, history: History | None, width: int = 120, height: int = 28
 ) -> tuple[str, str]:
     """Return the paths of history and forecast in a box of the given size."""
-    past = [v for _, v in recent(history, len(forecast.mean))]
+    past = [v for _, v in recent(history, len(forecast.mean))][-max(30, 2 * len(forecast.mean)) :]
     seen = [v for v in past if v is not None]
     values = [*seen, *forecast.mean]
     low, high = min(values), max(values)

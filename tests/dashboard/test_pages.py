@@ -1,0 +1,181 @@
+import datetime as dt
+import re
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esgml.core.errors import DataError
+from esgml.dashboard import chart as charts
+from esgml.dashboard.pages import scores
+from esgml.dashboard.report import ForecastReport, SeriesForecast, read_report
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+async def client(application):
+    transport = httpx.ASGITransport(application)
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        yield client
+
+
+@pytest.mark.anyio
+async def test_the_page_holds_nothing_inline_and_nothing_from_outside(
+    application, client, make_report
+):
+    application.store(make_report())
+    answer = await client.get("/")
+    assert answer.status_code == 200
+    page = answer.text
+    assert not re.search(r"<script(?![^>]*src=\"/static/)", page)
+    assert " style=" not in page and " onload=" not in page and "<style" not in page
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)
+    for name in re.findall(r"(?:src|href)=\"(/static/[^\"]+)\"", page):
+        assert (await client.get(name)).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_names_are_escaped(application, client, make_report):
+    application.store(make_report(("<script>alert(1)</script>", '"><svg onload=alert(1)>')))
+    page = (await client.get("/?series=1")).text
+    assert "<script>alert" not in page and "<svg onload" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{nope",
+        "[]",
+        "null",
+        '{"forecasts": 3}',
+        '{"forecasts": [{"entity": "a", "target": "b", "timestamps": [], "mean": []}]}',
+        '{"forecasts": [{"entity": "a", "target": "b", "timestamps": ["2026-01-01"],'
+        ' "mean": [1, 2]}]}',
+        '{"forecasts": [{"entity": "a", "target": "b", "timestamps": ["2026-01-01"],'
+        ' "mean": [NaN]}]}',
+        '{"forecasts": [{"entity": "a", "target": "b", "timestamps": ["2026-01-01"],'
+        ' "mean": [1], "lower": {"x": [0]}, "upper": {"x": [0]}}]}',
+        '{"target_path": {"timestamps": [], "values": [1], "probability": 0.5}}',
+        '{"target_path": {"timestamps": [], "values": [], "probability": 7}}',
+    ],
+)
+async def test_an_unreadable_report_is_told_on_the_page(application, client, document):
+    application.store(document)
+    answer = await client.get("/")
+    assert answer.status_code == 200
+    assert "The stored forecast" in answer.text or "the stored forecast" in answer.text
+    assert "Models in service" in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.anyio
+async def test_no_series_and_unknown_series(application, client, make_report):
+    application.store({"title": "Empty"})
+    assert "holds no series" in (await client.get("/")).text
+    application.store(make_report())
+    for text in ("99", "-1", "x", "1e3", "9" * 40, "²"):
+        answer = await client.get("/", params={"series": text})
+        assert answer.status_code == 404 and "no such series" in answer.text
+
+
+@pytest.mark.anyio
+async def test_a_changed_report_is_shown_at_once(application, client, make_report):
+    application.store({**make_report(), "title": "First"})
+    assert "First" in (await client.get("/")).text
+    application.store({**make_report(), "title": "Second one"})
+    assert "Second one" in (await client.get("/")).text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["..%2fpages.py", "pages.py", "style.css%00", "nothing.css"])
+async def test_only_our_files_are_given_out(client, name):
+    assert (await client.get(f"/static/{name}")).status_code == 404
+
+
+def test_a_report_too_large_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "forecast.json"
+    path.write_text("{}" + " " * 100)
+    monkeypatch.setattr("esgml.dashboard.report.MAX_BYTES", 50)
+    with pytest.raises(DataError, match="too large"):
+        read_report(path)
+
+
+def test_the_target_path_belongs_to_the_series_it_names(make_report):
+    document = make_report()
+    report = ForecastReport.model_validate(document)
+    assert report.path_of(0) is not None and report.path_of(1) is None
+    document["target_path"]["entity"] = "Plant South"
+    report = ForecastReport.model_validate(document)
+    assert report.path_of(0) is None and report.path_of(1) is not None
+
+
+def test_scores_stand_beside_the_naive_forecast():
+    found = scores({"wape": 0.1, "within_10pct": 0.6, "mase": 0.7, "naive": {"wape": 0.2}})
+    assert [(s.title, s.value, s.naive, s.gain, s.better) for s in found] == [
+        ("WAPE", "10.0%", "20.0%", "+50%", True),
+        ("MASE", "0.70", "–", "", False),
+        ("Within 10 %", "60.0%", "–", "", False),
+    ]
+    assert scores({"wape": None, "naive": 3}) == []
+
+
+def series(values, **more):
+    start = dt.datetime(2026, 1, 1)
+    times = [start + dt.timedelta(days=i) for i in range(len(values))]
+    return SeriesForecast(entity="a", target="b", timestamps=times, mean=values, **more)
+
+
+@given(
+    st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=30),
+    st.sampled_from([420, 960]),
+)
+def test_every_chart_stays_inside_its_box(values, width):
+    spread = [abs(v) * 0.1 + 1 for v in values]
+    forecast = series(
+        values,
+        lower={"80": [v - s for v, s in zip(values, spread, strict=True)]},
+        upper={"80": [v + s for v, s in zip(values, spread, strict=True)]},
+    )
+    chart = charts.fan_chart(forecast, width=width)
+    for path in (chart.mean, chart.bands[0].path):
+        for x, y in re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", path):
+            assert chart.left - 0.1 <= float(x) <= chart.right + 0.1
+            assert chart.top - 0.1 <= float(y) <= chart.bottom + 0.1
+    assert charts.sparkline(forecast, None)[1].startswith("M")
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-2, 1e15), st.integers(2, 10))
+def test_ticks_are_round_and_span_the_values(low, size, count):
+    ticks = charts.nice_ticks(low, low + size, count)
+    assert ticks[0] <= low and ticks[-1] >= low + size * (1 - 1e-9)
+    assert len(ticks) <= count + 3
+
+
+@pytest.mark.parametrize(
+    ("days", "label"), [(0.5, "00:00"), (20, "Jan"), (200, "Feb 2026"), (3000, "2028")]
+)
+def test_time_ticks_fit_the_span(days, label):
+    start = dt.datetime(2026, 1, 1)
+    ticks = charts.time_ticks(start, start + dt.timedelta(days=days), 8)
+    assert 1 <= len(ticks) <= 8
+    assert any(label in text for _, text in ticks)
+
+
+def test_numbers_are_written_for_people():
+    assert [charts.number(v) for v in (0, 1234.5, 45.67, 1.234, 0.01234, -1e9)] == [
+        "0",
+        "1,234",
+        "45.7",
+        "1.23",
+        "0.0123",
+        "-1,000,000,000",
+    ]
