@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 #: Public name -> module that defines it.
 _PUBLIC = {
     "BaseModel": "esgml.core.interfaces",
+    "ModelRegistry": "esgml.registry.registry",
     "TimeSeriesModel": "esgml.core.interfaces",
 }
 

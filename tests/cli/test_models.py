@@ -25,7 +25,8 @@ def workspace(tmp_path_factory):
             "coverage": {"80": 0.8},
         }
         files = {"model.json": json.dumps(wape).encode()}
-        registry.register(Trained("emissions", "linear", files, metrics, {"alpha": 1}))
+        trained = Trained("plain", "linear", files, metrics, {"alpha": 1})
+        registry.register(trained, name="emissions")
     registry.promote("emissions", "1")
     registry.promote("emissions", "2")
     return root

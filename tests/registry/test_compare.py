@@ -105,3 +105,13 @@ def test_same_seed_same_interval():
     a, b = made(backtest(seed=1)), made(backtest(seed=2), "2")
     assert compare(a, b) == compare(a, b)
     assert compare(a, b, seed=1) != compare(a, b)
+
+
+def test_numbered_windows_are_neighbours_in_time():
+    text = {"errors": {"s": {str(w): float(w % 5 + 1) for w in range(30)}}}
+    rows = {"errors": {"s": [float(w % 5 + 1) for w in range(30)]}}
+    other = {"errors": {"s": {str(w): float(w % 3 + 1) for w in range(30)}}}
+    other_rows = {"errors": {"s": [float(w % 3 + 1) for w in range(30)]}}
+    one = compare(made(text), made(other))
+    two = compare(made(rows), made(other_rows))
+    assert (one.low, one.high) == (two.low, two.high)

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from esgml.core import catalog
 from esgml.core.errors import NotFoundError
+from esgml.core.frequency import Frequency
+from esgml.core.panel import Panel, SeriesKey
 from esgml.registry.bundle import Bundle
 from esgml.registry.export import export_onnx
 
@@ -69,3 +72,29 @@ def test_a_model_that_can_make_onnx_is_asked(monkeypatch):
     monkeypatch.setattr(Bundle, "model", lambda self: Model())
     made = export_onnx(Bundle("t", "m", {"m.json": b"{}"}))
     assert (made.source, made.data) == ("to_onnx", data)
+
+
+def test_the_specified_network_survives_register_and_export(registry, caplog):
+    """Trained, stored, read back, exported: the ONNX file answers; int8 stays close."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = catalog.load("forecast", "lstm_spec")(epochs=1)
+    time = np.arange("2020-01-01", "2020-04-01", dtype="datetime64[D]").astype("datetime64[us]")
+    n = len(time)
+    none = np.zeros((n, 0))
+    keys = (SeriesKey("a", "x"),)
+    panel = Panel(
+        keys, np.array([0, n]), time, np.sin(np.arange(n)) + 5, Frequency("D"), none, none
+    )
+    model.train(panel, horizon=2)
+    version = registry.register(model, {"wape": 0.1})
+    bundle = registry.get("emissions", version)
+    made = export_onnx(bundle, int8=True)
+    assert made.source == "to_onnx"
+    assert made.size_ratio < 0.35
+    assert made.max_difference < 0.05
+    session = onnxruntime.InferenceSession(made.data, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {session.get_inputs()[0].name: np.ones((2, 30, 10), np.float32)})
+    assert answer.shape == (2, 3)
+    assert caplog.records == []

@@ -19,6 +19,7 @@ from esgml.core.events import EventBus, VersionPromoted
 from esgml.core.interfaces import BaseModel
 from esgml.core.settings import Settings
 from esgml.registry.fingerprint import Fingerprint
+from esgml.registry.gate import judge
 from esgml.registry.registry import ModelRegistry
 
 
@@ -48,6 +49,7 @@ def test_register_get_and_list(registry, trained):
     ]
     assert listed[0].metrics == {"wape": 0.1, "naive.wape": 0.2}
     assert listed[0].data == data.sha256
+    assert listed[0].metric == "wape"
     assert registry.verify().ok
 
 
@@ -114,6 +116,26 @@ def test_the_gate_keeps_back_what_does_not_beat_naive(registry, trained):
     registry.register(trained(3))
     registry.promote("emissions", "3", force=True)
     assert registry.history()[-1].detail["forced"] is False
+
+
+@pytest.mark.parametrize(
+    ("metrics", "passes"),
+    [
+        ({}, True),  # a task that has no naive answer says so in the ledger
+        ({"wape": 0.1}, True),
+        ({"naive": {"wape": 0.1}}, True),
+        ({"wape": None, "naive": {"wape": 0.1}}, False),
+        ({"wape": "good", "naive": {"wape": 0.1}}, False),
+        ({"mae": 2.0, "naive": {"mae": 3.0}}, True),
+        ({"auc": 0.9, "primary": "auc", "higher_is_better": True, "naive": {"auc": 0.5}}, True),
+        ({"auc": 0.4, "primary": "auc", "higher_is_better": True, "naive": {"auc": 0.5}}, False),
+        ({"wape": 0.1, "auc": 9, "primary": "auc", "naive": {"auc": 8}}, False),
+    ],
+)
+def test_what_the_gate_makes_of_metrics(metrics, passes):
+    verdict = judge(metrics)
+    assert verdict.passed is passes
+    assert verdict.reason.endswith(".")
 
 
 def test_mlflow_sees_the_same(registry, trained):

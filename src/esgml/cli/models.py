@@ -41,8 +41,6 @@ def list_models(
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Show the registered versions, their aliases and scores."""
-    from esgml.registry.gate import headline
-
     found = _registry(workspace).list(name)
     if as_json:
         write_json("esgml.models.list/1", {"models": [item.as_dict() for item in found]})
@@ -52,12 +50,11 @@ def list_models(
         return
     rows = []
     for item in found:
-        metric, _ = headline({**item.metrics})
-        score = [item.metrics.get(metric, "-"), item.metrics.get(f"naive.{metric}", "-")]
+        score = [item.metrics.get(key, "-") for key in (item.metric, f"naive.{item.metric}")]
         aliases = ", ".join(item.aliases) or "-"
         made = item.created[:19].replace("T", " ")
         rows.append(
-            [item.name, item.version, aliases, item.model_name, metric or "-", *score, made]
+            [item.name, item.version, aliases, item.model_name, item.metric or "-", *score, made]
         )
     columns = ["name", "version", "alias", "model", "metric", "score", "naive", "registered (UTC)"]
     table("Registered models", columns, rows)

@@ -199,7 +199,7 @@ def _tables(
     A step counts only where all of them are known, so that both models are judged on the
     same ones.
     """
-    windows = sorted({window for _, window in shared})
+    windows = sorted({window for _, window in shared}, key=_in_time)
     series = sorted({name for name, _ in shared})
     at = {w: i for i, w in enumerate(windows)}
     column = {s: i for i, s in enumerate(series)}
@@ -212,6 +212,11 @@ def _tables(
         for table, values in zip(tables, (x, y, z), strict=True):
             table[at[window], column[name]] = values[seen].sum()
     return tables
+
+
+def _in_time(window: str) -> tuple[int, str]:
+    """Order windows by number where they are numbered, else by text (ISO times)."""
+    return (int(window), "") if window.isdecimal() else (-1, window)
 
 
 def _bootstrap(rows: list[NDArray[np.float64]], weighed: bool, seed: int) -> NDArray[np.float64]:

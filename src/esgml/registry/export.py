@@ -15,6 +15,7 @@ from esgml.registry.bundle import Bundle
 from esgml.registry.formats import check_onnx
 
 SAMPLES = 64
+OPEN = 4
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def _find(bundle: Bundle, file: str) -> tuple[str, bytes]:
 def quantize(data: bytes) -> bytes:
     """Return an ONNX model with weights in eight bits and inputs quantized as they come."""
     try:
+        import onnx
         import onnxruntime
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ModuleNotFoundError as error:
@@ -119,7 +121,10 @@ def quantize(data: bytes) -> bytes:
         options.optimized_model_filepath = str(plain)
         options.log_severity_level = 3
         onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        quantize_dynamic(plain, small, weight_type=QuantType.QInt8)
+        model = onnx.load_model(plain)
+        # Says that this was done; it is otherwise asked for on the root logger.
+        onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
+        quantize_dynamic(model, small, weight_type=QuantType.QInt8)
         return small.read_bytes()
 
 
@@ -134,15 +139,7 @@ def difference(data: bytes, small: bytes, seed: int = 0) -> tuple[float, float]:
         sessions.append(
             onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         )
-    random = generator(seed, "export")
-    feed = {}
-    for item in sessions[0].get_inputs():
-        shape = [
-            size if isinstance(size, int) else (SAMPLES if i == 0 else 1)
-            for i, size in enumerate(item.shape)
-        ]
-        values = random.standard_normal(shape)
-        feed[item.name] = values.astype(np.float64 if "double" in item.type else np.float32)
+    feed = _inputs(sessions[0].get_inputs(), seed)
     largest, means = 0.0, []
     for before, after in zip(*(session.run(None, feed) for session in sessions), strict=True):
         scale = float(np.std(before)) or 1.0
@@ -150,3 +147,26 @@ def difference(data: bytes, small: bytes, seed: int = 0) -> tuple[float, float]:
         largest = max(largest, float(gap.max()))
         means.append(float(gap.mean()))
     return largest, float(np.mean(means))
+
+
+def _inputs(declared: list[Any], seed: int) -> dict[str, Any]:
+    """Return inputs of the declared shapes: normal numbers, and zero where counts are asked.
+
+    Sizes left open are `SAMPLES` for the first axis and `OPEN` for others, the same wherever
+    they have the same name.
+    """
+    random = generator(seed, "export")
+    sizes: dict[str, int] = {}
+    feed: dict[str, Any] = {}
+    for item in declared:
+        for axis, size in enumerate(item.shape):
+            if not isinstance(size, int):
+                sizes.setdefault(str(size), OPEN if axis else SAMPLES)
+        shape = [size if isinstance(size, int) else sizes[str(size)] for size in item.shape]
+        if "float" in item.type or "double" in item.type:
+            kind = np.float64 if "double" in item.type else np.float32
+            feed[item.name] = random.standard_normal(shape).astype(kind)
+        else:
+            kinds = {"tensor(bool)": np.bool_, "tensor(int32)": np.int32}
+            feed[item.name] = np.zeros(shape, kinds.get(item.type, np.int64))
+    return feed

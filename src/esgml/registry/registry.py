@@ -357,6 +357,7 @@ class ModelRegistry:
             DIGEST: digest,
             "esgml.task": bundle.task,
             "esgml.model": bundle.model_name,
+            "esgml.metric": gate.headline(bundle.metrics)[0],
             "esgml.code": bundle.code_version,
             "esgml.data": bundle.data_fingerprint.sha256 if bundle.data_fingerprint else "",
             **{f"metric.{key}": repr(value) for key, value in scalars(bundle.metrics).items()},

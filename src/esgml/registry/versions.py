@@ -47,6 +47,8 @@ class VersionInfo:
     created : str
         ISO 8601, UTC.
     aliases : tuple of str
+    metric : str
+        The one it is judged by, empty where there is none.
     metrics : dict
         The scalar ones; ``naive.wape`` and so on for the baseline.
     """
@@ -60,6 +62,7 @@ class VersionInfo:
     code_version: str = ""
     data: str = ""
     aliases: tuple[str, ...] = ()
+    metric: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -136,6 +139,7 @@ def read_versions(connection: Connection, name: str = "") -> tuple[VersionInfo, 
             held.get("esgml.code", ""),
             held.get("esgml.data", ""),
             tuple(aliases.get(key, ())),
+            held.get("esgml.metric", ""),
             _metrics(held),
         )
         for key, held in tags.items()
