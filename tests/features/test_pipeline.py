@@ -166,4 +166,5 @@ def test_a_damaged_file_is_refused(change, tmp_path):
 
 def test_series_labels_tell_targets_apart():
     panel = sample_panel().select([1])
-    assert series_labels(panel) == ["site-1|scope2_kg"]
+    assert series_labels(panel).tolist() == ["site-1|scope2_kg"]
+    assert series_labels(panel.select([])).tolist() == []

@@ -75,6 +75,17 @@ def test_a_column_nobody_observed_stays_missing():
         assert scaler.transform([[5.0]], ["a"]).tolist() == [[5.0]]
 
 
+def test_rows_of_an_entity_need_not_lie_together_and_there_may_be_none():
+    x, entities = table()
+    scaler = Scaler(per_entity=True).fit(x, entities)
+    order = np.random.default_rng(0).permutation(len(x))
+    mixed = Scaler(per_entity=True).fit(x[order], list(entities[order]))
+    np.testing.assert_allclose(
+        mixed.transform(x, entities), scaler.transform(x, entities), atol=1e-9
+    )
+    assert scaler.transform(np.empty((0, 4)), []).shape == (0, 4)
+
+
 def test_infinities_are_left_out_of_the_fit():
     scaler = Scaler("minmax").fit([[0.0], [np.inf], [2.0]])
     assert scaler.transform([[1.0]]).tolist() == [[0.5]]

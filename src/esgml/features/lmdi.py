@@ -103,7 +103,7 @@ def decompose(before: Mapping[str, ArrayLike], after: Mapping[str, ArrayLike]) -
     >>> split = decompose({"output": [100.0], "intensity": [2.0]},
     ...                   {"output": [120.0], "intensity": [1.5]})
     >>> {k: round(v, 2) for k, v in split.effects.items()}
-    {'output': 34.57, 'intensity': -54.57}
+    {'output': 34.61, 'intensity': -54.61}
     """
     if not before or list(before) != list(after):
         raise DataError(

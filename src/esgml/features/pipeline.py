@@ -220,7 +220,7 @@ class FeaturePipeline:
     def _all_names(self) -> tuple[str, ...]:
         return tuple(name for step in self.steps for name in step.names)
 
-    def _labels(self, panel: Panel) -> list[str] | None:
+    def _labels(self, panel: Panel) -> NDArray[np.str_] | None:
         return series_labels(panel) if self.scaler and self.scaler.per_entity else None
 
     def _raw(self, panel: Panel) -> Floats:
@@ -243,13 +243,10 @@ class FeaturePipeline:
         return result.T
 
 
-def series_labels(panel: Panel) -> list[str]:
-    """Return for every row the name of its series, ``entity|target``."""
-    return [
-        f"{key.entity}|{key.target}"
-        for key, length in zip(panel.keys, panel.lengths.tolist(), strict=True)
-        for _ in range(length)
-    ]
+def series_labels(panel: Panel) -> NDArray[np.str_]:
+    """Return for every row the name of its series, ``entity|target``, shape (rows,)."""
+    names = np.array([f"{key.entity}|{key.target}" for key in panel.keys], dtype=np.str_)
+    return np.asarray(np.repeat(names, panel.lengths))
 
 
 def tail(panel: Panel, rows: int | None) -> Panel:

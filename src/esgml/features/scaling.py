@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
+    Labels = Sequence[str] | NDArray[np.str_]
 
 Method = Literal["standard", "robust", "minmax"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -60,7 +61,7 @@ class Scaler:
         self.per_entity = per_entity
         self.fitted_ = False
 
-    def fit(self, values: ArrayLike, entities: Sequence[str] | None = None) -> Self:
+    def fit(self, values: ArrayLike, entities: Labels | None = None) -> Self:
         """Learn centre and spread of every column.
 
         Parameters
@@ -74,43 +75,51 @@ class Scaler:
         unknown = np.isnan(self.centre_)
         self.centre_[unknown], self.spread_[unknown] = 0.0, 1.0
         self.by_entity_: dict[str, tuple[Floats, Floats]] = {}
-        for entity, rows in self._rows(x, entities):
-            centre, spread = _statistics(x[rows], self.method)
-            unseen = np.isnan(centre)
-            centre[unseen], spread[unseen] = self.centre_[unseen], self.spread_[unseen]
-            self.by_entity_[entity] = (centre, spread)
+        if self.per_entity:
+            names, code = self._coded(x, entities)
+            ends = np.cumsum(np.bincount(code, minlength=len(names)))[:-1]
+            groups = np.split(np.argsort(code, kind="stable"), ends)
+            for entity, rows in zip(names, groups, strict=False):  # no names, one empty group
+                centre, spread = _statistics(x[rows], self.method)
+                unseen = np.isnan(centre)
+                centre[unseen], spread[unseen] = self.centre_[unseen], self.spread_[unseen]
+                self.by_entity_[entity] = (centre, spread)
         self.fitted_ = True
         return self
 
-    def transform(self, values: ArrayLike, entities: Sequence[str] | None = None) -> Floats:
+    def transform(self, values: ArrayLike, entities: Labels | None = None) -> Floats:
         """Return the scaled values, shape (rows, k); the input is not changed."""
-        x, centre, spread = self._prepared(values, entities)
-        return np.asarray((x - centre) / spread)
+        x, scales = self._prepared(values, entities)
+        result = np.empty(x.shape[::-1]).T
+        for j, (centre, spread) in enumerate(scales):
+            result[:, j] = (x[:, j] - centre) / spread
+        return result
 
-    def inverse(self, values: ArrayLike, entities: Sequence[str] | None = None) -> Floats:
+    def inverse(self, values: ArrayLike, entities: Labels | None = None) -> Floats:
         """Return scaled values in their own units again, shape (rows, k)."""
-        x, centre, spread = self._prepared(values, entities)
-        return np.asarray(x * spread + centre)
+        x, scales = self._prepared(values, entities)
+        result = np.empty(x.shape[::-1]).T
+        for j, (centre, spread) in enumerate(scales):
+            result[:, j] = x[:, j] * spread + centre
+        return result
 
-    def _rows(
-        self, x: Floats, entities: Sequence[str] | None
-    ) -> list[tuple[str, NDArray[np.intp]]]:
-        """Return the row numbers of each entity; empty unless `per_entity`."""
-        if not self.per_entity:
-            return []
+    def _coded(self, x: Floats, entities: Labels | None) -> tuple[list[str], NDArray[np.intp]]:
+        """Return the entities there are and, for every row, the number of its own."""
         if entities is None or len(entities) != len(x):
             raise UsageError(
                 "scaling per entity needs to know the entity of every row.",
                 remedy="Give entities, one per row.",
             )
-        names, code = np.unique(np.asarray(entities, dtype=str), return_inverse=True)
-        order = np.argsort(code, kind="stable")
-        parts = np.split(order, np.cumsum(np.bincount(code, minlength=len(names)))[:-1])
-        return [(str(name), rows) for name, rows in zip(names, parts, strict=True)]
+        labels = np.asarray(entities, dtype=np.str_)
+        # Rows of one series lie together, so only the first of each run is looked up.
+        first = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]])[: len(x)])
+        names, code_of_run = np.unique(labels[first], return_inverse=True)
+        return names.tolist(), np.repeat(code_of_run, np.diff([*first, len(x)]))
 
     def _prepared(
-        self, values: ArrayLike, entities: Sequence[str] | None
-    ) -> tuple[Floats, Floats, Floats]:
+        self, values: ArrayLike, entities: Labels | None
+    ) -> tuple[Floats, Iterator[tuple[Any, Any]]]:
+        """Return the table, and centre and spread (or those of every row) by column."""
         if not self.fitted_:
             raise NotTrainedError("the scaler is not fitted.", remedy="Call fit(...) first.")
         x = _table(values)
@@ -120,11 +129,13 @@ class Scaler:
                 remedy="Give the same columns as in the fit.",
             )
         if not self.per_entity:
-            return x, self.centre_, self.spread_
-        centre, spread = np.empty(x.shape), np.empty(x.shape)
-        for entity, rows in self._rows(x, entities):
-            centre[rows], spread[rows] = self.by_entity_.get(entity, (self.centre_, self.spread_))
-        return x, centre, spread
+            return x, zip(self.centre_, self.spread_, strict=True)
+        names, code = self._coded(x, entities)
+        common = (self.centre_, self.spread_)
+        both = [self.by_entity_.get(name, common) for name in names] or [common]
+        centres = np.stack([centre for centre, _ in both], axis=1)
+        spreads = np.stack([spread for _, spread in both], axis=1)
+        return x, ((c[code], s[code]) for c, s in zip(centres, spreads, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scaler and what it learned as plain JSON values."""
