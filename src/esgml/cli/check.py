@@ -11,7 +11,6 @@ from esgml.cli import options
 from esgml.cli.output import note, table, write_json
 
 if TYPE_CHECKING:
-    from esgml.core.errors import DataError
     from esgml.core.frames import CheckReport
     from esgml.data.tables import Standardized
 
@@ -39,7 +38,7 @@ def check(
     Exit code 3 where there are errors; warnings and notes leave it at 0.
     """
     from esgml.core.errors import DataError, NotFoundError
-    from esgml.data.checks import check_standardized
+    from esgml.data.checks import check_standardized, refused
     from esgml.data.sources import describe, read
     from esgml.data.tables import standardize
 
@@ -55,7 +54,7 @@ def check(
     except NotFoundError:
         raise
     except DataError as error:
-        report = _refused(error, rows)
+        report = refused(error, rows)
     if output_quarantine is not None and standardized is not None:
         _write_quarantine(standardized, output_quarantine)
     if json:
@@ -64,15 +63,6 @@ def check(
         _show(source, report)
     if report.errors:
         raise typer.Exit(_DATA_INVALID)
-
-
-def _refused(error: DataError, rows: int) -> CheckReport:
-    """Return the report of a table that could not be looked at row by row."""
-    from esgml.core.frames import CheckReport, Fault, Severity
-
-    message = f"{error.where}: {error.message}" if error.where else error.message
-    fault = Fault(error.code, Severity.ERROR, message, error.remedy, count=rows)
-    return CheckReport(rows, (fault,), 1.0)
 
 
 def _show(source: str, report: CheckReport) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from esgml.core.errors import DataError
 from esgml.core.frames import CheckReport, Fault, SeriesSpec, Severity
 from esgml.data.quality import score
 from esgml.data.rules import duplicates, physics, structure, timeline, values
@@ -36,14 +37,22 @@ def check(
     Returns
     -------
     CheckReport
-        Faults with errors first. Nothing is altered.
+        Faults with errors first. Nothing is altered. A table without rows, without a named
+        column, or with no decidable target has that as its one error.
 
-    Raises
-    ------
-    ColumnError, DataError
-        If a named column is missing, or the target cannot be decided.
     """
-    return check_standardized(standardize(frame, spec or SeriesSpec()), now=now)
+    try:
+        table = standardize(frame, spec or SeriesSpec())
+    except DataError as error:
+        return refused(error, frame.height)
+    return check_standardized(table, now=now)
+
+
+def refused(error: DataError, rows: int = 0) -> CheckReport:
+    """Return the report of a table that cannot be looked at row by row."""
+    message = f"{error.where}: {error.message}" if error.where else error.message
+    fault = Fault(error.code, Severity.ERROR, message, error.remedy, count=rows)
+    return CheckReport(rows, (fault,), 1.0)
 
 
 def check_standardized(table: Standardized, *, now: dt.datetime | None = None) -> CheckReport:

@@ -18,7 +18,7 @@ import polars as pl
 
 from esgml.core.errors import UsageError
 from esgml.core.frames import SeriesSpec
-from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, row_numbers
+from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, row_numbers, set_aside
 from esgml.data.repairs import REPAIRS, Repair
 from esgml.data.rules.duplicates import repeats
 from esgml.data.rules.timeline import future_rows
@@ -143,17 +143,20 @@ def clean_standardized(
             continue
         keep[rows] = False
         asides.append(_aside(table, rows, reason))
-        first, count = row_numbers(rows)
+        first, count = row_numbers(asides[-1]["row"])
         log.append(LogEntry(f"quarantine:{reason}", "", first, count))
+    changed: list[pl.DataFrame] = []
     for mend in (_finite, _one_place):
-        frame, changed = mend(frame, spec)
-        altered += changed
-        log += _cells_log(*changed)
+        frame, done = mend(frame, spec)
+        changed += done
     for code in REPAIRS:
         if code in repair:
-            frame, entries, changed = _apply(REPAIRS[code], View.of(frame, spec, now), code)
-            log += entries
-            altered += changed
+            frame, done = _apply(REPAIRS[code], View.of(frame, spec, now), code)
+            changed += done
+    if table.origin is not None:
+        changed = [c.with_columns(row=table.origin.gather(c["row"])) for c in changed]
+    log += _cells_log(*changed)
+    altered += changed
     kept = frame.filter(pl.Series(keep))
     ordered = kept.sort(spec.entity, spec.time, maintain_order=True)
     if not kept[spec.time].equals(ordered[spec.time]) or not kept[spec.entity].equals(
@@ -162,11 +165,10 @@ def clean_standardized(
         log.append(LogEntry("sort", spec.time, (), kept.height, "source order", "entity, time"))
     asides = [a for a in (table.quarantine, *asides) if a.width]
     quarantine = (
-        pl.concat(asides, how="diagonal_relaxed")
+        pl.concat(asides, how="diagonal_relaxed").sort("row", maintain_order=True)
         if asides
         else _aside(table, np.empty(0, dtype=np.int64), "")
     )
-    merged = table.rows_in - ordered.height - quarantine.height
     return Cleaned(
         ordered,
         spec,
@@ -174,7 +176,7 @@ def clean_standardized(
         quarantine,
         table.rows_in,
         pl.concat(altered),
-        merged,
+        table.merged,
     )
 
 
@@ -196,11 +198,7 @@ def _aside(table: Standardized, rows: NDArray[np.int64], reason: str) -> pl.Data
     part = table.frame[pl.Series(rows).cast(pl.UInt32)]
     source = table.origin.gather(rows) if table.origin is not None else pl.Series(rows)
     written = table.cells.filter(pl.col("column") == time).select("row", "before")
-    result = part.with_columns(pl.col(time).cast(pl.String)).select(
-        source.alias("row").cast(pl.Int64),
-        pl.lit(reason).alias("reason"),
-        pl.all().exclude("row", "reason"),
-    )
+    result = set_aside(part.with_columns(pl.col(time).cast(pl.String)), source, reason)
     if not written.height:
         return result
     result = result.join(written, on="row", how="left", maintain_order="left")
@@ -231,9 +229,14 @@ def _one_place(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[pl.DataFrame, lis
         now = frame.select(latest.fill_null(UNASSIGNED)).to_series()
         differs = (now != frame[column]).fill_null(True) & frame[spec.entity].is_not_null()
         if differs.any():
-            rows = differs.arg_true()
-            before, after = frame[column].gather(rows), now.gather(rows)
-            changed.append(cells(rows, column, before, "hierarchy_conflict", after))
+            blank = frame[column].is_null()
+            for mask, reason in (
+                (differs & blank, "hierarchy_missing"),
+                (differs & ~blank, "hierarchy_conflict"),
+            ):
+                rows = mask.arg_true()
+                before, after = frame[column].gather(rows), now.gather(rows)
+                changed.append(cells(rows, column, before, reason, after))
             frame = frame.with_columns(now.alias(column))
     return frame, changed
 
@@ -251,9 +254,7 @@ def _cells_log(*changes: pl.DataFrame) -> list[LogEntry]:
     return entries
 
 
-def _apply(
-    mend: Repair, view: View, code: str
-) -> tuple[pl.DataFrame, list[LogEntry], list[pl.DataFrame]]:
+def _apply(mend: Repair, view: View, code: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Run one repair over every amount column."""
     frame, changed = view.frame, []
     for column in view.amounts:
@@ -269,4 +270,4 @@ def _apply(
         index = pl.Series(rows).cast(pl.UInt32)
         changed.append(cells(rows, column, frame[column].gather(index), code, new.gather(index)))
         frame = frame.with_columns(new)
-    return frame, _cells_log(*changed), changed
+    return frame, changed

@@ -86,6 +86,18 @@ def fault(
     return Fault(code, severity, message, remedy, column, first, total if count is None else count)
 
 
+def set_aside(frame: pl.DataFrame, rows: pl.Series, reason: str) -> pl.DataFrame:
+    """Return rows for the quarantine, led by their number in the source and the reason.
+
+    `frame` holds the rows in question only; columns of its own called ``row`` or ``reason``
+    get an underscore.
+    """
+    own: dict[str, str] = {c: f"{c}_" for c in ("row", "reason") if c in frame.columns}
+    return frame.rename(own).select(
+        rows.alias("row").cast(pl.Int64), pl.lit(reason).alias("reason"), pl.all()
+    )
+
+
 def cells(
     rows: NDArray[Any] | pl.Series,
     column: str,

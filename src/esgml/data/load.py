@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from esgml.core.errors import DataError
 from esgml.core.frames import CheckReport, SeriesSpec
 from esgml.data.checks import check_standardized, structure_errors
 from esgml.data.cleaning import MENDED, clean_standardized
@@ -76,7 +77,12 @@ def load(
         If the table has an error that cleaning cannot mend; the message names them all.
     """
     where = describe(source)
-    table = standardize(read(source, max_bytes=max_bytes), spec or SeriesSpec())
+    frame = read(source, max_bytes=max_bytes)
+    try:
+        table = standardize(frame, spec or SeriesSpec())
+    except DataError as error:
+        error.where = f"{where}: {error.where}" if error.where else where
+        raise
     report = check_standardized(table)
     mendable = MENDED | set(repair)
     CheckReport(

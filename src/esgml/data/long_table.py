@@ -14,7 +14,7 @@ import polars as pl
 from esgml.core.errors import ColumnError, UnitError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.core.units import compatible, factor, is_unit, stored_unit
-from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault, row_numbers
+from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault, row_numbers, set_aside
 from esgml.data.numbers import parse_numbers
 from esgml.data.timestamps import parse_times
 
@@ -39,6 +39,10 @@ class Widened:
         For each row of `frame`, the first source row it was made from.
     quarantine : DataFrame
         Source rows that were not used, with ``row`` and ``reason``.
+    cells : DataFrame
+        Cells that were altered.
+    merged : int
+        Readings used, less the rows of `frame` they became.
     """
 
     frame: pl.DataFrame
@@ -48,6 +52,7 @@ class Widened:
     log: tuple[LogEntry, ...]
     quarantine: pl.DataFrame
     cells: pl.DataFrame
+    merged: int
 
 
 def is_long(frame: pl.DataFrame, spec: SeriesSpec) -> bool:
@@ -81,11 +86,7 @@ class _Rows:
         if not marked.any():
             return
         rows = self.work[_ROW].filter(marked)
-        self.aside.append(
-            self.source[rows.cast(pl.UInt32)].select(
-                rows.alias("row"), pl.lit(code).alias("reason"), pl.all().exclude("row", "reason")
-            )
-        )
+        self.aside.append(set_aside(self.source[rows.cast(pl.UInt32)], rows, code))
         self.work = self.work.filter(~marked)
         first, count = row_numbers(rows)
         self.faults.append(
@@ -206,7 +207,14 @@ def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
             spec = replace(spec, targets=tuple(m for m in units if m not in spec.known))
     aside = pl.concat(rows.aside, how="diagonal_relaxed") if rows.aside else pl.DataFrame()
     return Widened(
-        wide, spec, origin, tuple(rows.faults), tuple(rows.log), aside, pl.concat(altered)
+        wide,
+        spec,
+        origin,
+        tuple(rows.faults),
+        tuple(rows.log),
+        aside,
+        pl.concat(altered),
+        rows.work.height - wide.height,
     )
 
 
@@ -217,7 +225,7 @@ def _place(rows: _Rows, entity: str, metric: str, start: str, end: str) -> None:
     """Set aside the rows whose facility, metric or period is unknown."""
     blank = pl.col("entity").is_null() | (pl.col("entity") == "")
     rows.set_aside(
-        blank, "entity_missing", "{count} rows name no facility.", "Fill it in.", column=entity
+        blank, "missing_entity", "{count} rows name no facility.", "Fill it in.", column=entity
     )
     blank = pl.col("metric").is_null() | (pl.col("metric") == "")
     rows.set_aside(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from esgml.core.errors import ColumnError, DataError
+from esgml.core.errors import ColumnError, DataError, UsageError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.data.numbers import is_mostly_numeric
 from esgml.data.timestamps import parse_times
@@ -139,15 +139,29 @@ def resolve_targets(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[SeriesSpec, 
         If a named target or covariate does not exist.
     DataError
         If no column, or more than one, could be the target.
+    UsageError
+        If a column is a target and has another role too.
     """
     for name in (*spec.targets, *spec.known, *spec.hierarchy):
         if name not in frame.columns:
             option = "--target" if name in spec.targets else "--known"
             raise _no_column(name, "--hierarchy" if name in spec.hierarchy else option, frame)
+    both = sorted({*spec.targets} & {spec.entity, spec.time, *spec.known, *spec.hierarchy})
+    if both:
+        raise UsageError(
+            f"{both[0]!r} cannot be a target and have another role.",
+            code="role_conflict",
+            remedy="A target is what is to be predicted: name it in --target only.",
+        )
     if spec.targets:
         return spec, None
     taken = {spec.entity, spec.time, *spec.known, *spec.hierarchy}
-    numeric = [c for c in frame.columns if c not in taken and is_mostly_numeric(frame[c])]
+    numeric = [
+        c
+        for c in frame.columns
+        if c not in taken
+        and (is_mostly_numeric(frame[c]) or (_named_emission(c) and _is_blank(frame[c])))
+    ]
     if not numeric:
         # a column without a single value can still be meant: the checks say it is empty
         numeric = [c for c in frame.columns if c not in taken and _is_blank(frame[c])]
@@ -170,6 +184,10 @@ def resolve_targets(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[SeriesSpec, 
         code="target_ambiguous" if chosen else "no_target",
         remedy="Name it with --target.",
     )
+
+
+def _named_emission(column: str) -> bool:
+    return bool(_SCOPE.search(column) or _EMISSION.search(column))
 
 
 def _is_blank(column: pl.Series) -> bool:

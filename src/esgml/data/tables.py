@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from esgml.core.errors import DataError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault
 from esgml.data.long_table import is_long, widen
@@ -48,6 +49,8 @@ class Standardized:
     origin : Series or None
         For each row of `frame` the first source row it was made from; None where they are
         the same.
+    merged : int
+        Rows of a long table that share a row of `frame` with others.
     """
 
     frame: pl.DataFrame
@@ -58,6 +61,7 @@ class Standardized:
     cells: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CELLS_SCHEMA))
     log: tuple[LogEntry, ...] = ()
     origin: pl.Series | None = None
+    merged: int = 0
 
 
 def canonical(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[pl.DataFrame, SeriesSpec]:
@@ -91,7 +95,13 @@ def standardize(frame: pl.DataFrame, spec: SeriesSpec) -> Standardized:
     rows_in = frame.height
     faults: list[Fault] = []
     log: list[LogEntry] = []
-    quarantine, origin = pl.DataFrame(), None
+    quarantine, origin, merged = pl.DataFrame(), None, 0
+    if not rows_in:
+        raise DataError(
+            f"the table has no rows; its columns are {list(frame.columns)}.",
+            code="empty",
+            remedy="Export it again with at least two periods per entity.",
+        )
     altered = [pl.DataFrame(schema=CELLS_SCHEMA)]
     if is_long(frame, spec):
         wide = widen(frame, spec)
@@ -99,6 +109,7 @@ def standardize(frame: pl.DataFrame, spec: SeriesSpec) -> Standardized:
         faults += wide.faults
         log += wide.log
         quarantine, origin = wide.quarantine, wide.origin
+        merged = wide.merged
         altered.append(wide.cells)
     for resolve in (resolve_time, resolve_entity, resolve_targets):
         spec, noticed = resolve(frame, spec)
@@ -141,6 +152,7 @@ def standardize(frame: pl.DataFrame, spec: SeriesSpec) -> Standardized:
         pl.concat(altered),
         tuple(log),
         origin,
+        merged,
     )
 
 

@@ -162,6 +162,10 @@ def _from_numbers(column: pl.Series) -> ParsedTimes:
 
 def _from_texts(column: pl.Series) -> ParsedTimes:
     name = column.name
+    # nearly every table has one ISO spelling throughout: no need to look for anything else
+    plain = _try(column, _format_of(column.drop_nulls().head(2000)))
+    if len(column) and plain.null_count() == 0:
+        return ParsedTimes(plain.alias(name))
     text = column.str.strip_chars()
     faults: list[Fault] = []
     offset = text.str.extract(_OFFSET, 1)

@@ -205,7 +205,7 @@ def long_runs(view: View, numbers: Floats) -> tuple[Mask, Mask]:
 
     A run is suspicious when it is longer than a day of hourly readings (a week of daily
     ones, five annual ones) and three times as long as nearly all runs of its entity, so
-    that coarse meters and solar plants at night are left alone.
+    that coarse meters are left alone; zeros only where they are rare (not the sun at night).
     """
     no = np.zeros(len(numbers), dtype=bool)
     code = view.frequency.code if view.frequency else "D"
@@ -219,10 +219,9 @@ def long_runs(view: View, numbers: Floats) -> tuple[Mask, Mask]:
     )
     kinds = runs.with_columns(zero=pl.col("v") == 0)
     usual = kinds.group_by("e", "zero").agg(
-        # a week of nights is enough to know how long a night is
-        usual=pl.col("n").sort(descending=True).slice((pl.len() / 20).ceil().cast(pl.Int64)).max(),
+        # fewer than ten runs of a kind say nothing about how long they usually are
+        usual=pl.when(pl.len() >= 10).then(pl.col("n").quantile(0.9)).otherwise(0),
         total=pl.col("n").sum(),
-        distinct=pl.len(),
     )
     rows = usual.group_by("e").agg(all=pl.col("total").sum())
     usual = usual.join(rows, on="e")
@@ -235,7 +234,9 @@ def long_runs(view: View, numbers: Floats) -> tuple[Mask, Mask]:
             & (pl.col("n") >= least)
             & (pl.col("n") > 3 * pl.col("usual").fill_null(0))
             # a series that hardly ever moves is constant or mostly off, not stuck
-            & ((pl.col("n") < 0.5 * pl.col("all")) & (pl.col("all") >= 2 * least)),
+            & ((pl.col("n") < 0.5 * pl.col("all")) & (pl.col("all") >= 2 * least))
+            # what is off for a quarter of the time (sun, heating) may well be off for long
+            & (~pl.col("zero") | (pl.col("total") < 0.25 * pl.col("all"))),
             zero=pl.col("zero"),
         )
     )
