@@ -182,14 +182,13 @@ class WindowedPanel:
                 out[end : end + future.horizon] = (later - mean[i]) / std[i]
         return np.clip(np.where(np.isfinite(out), out, 0.0), -LIMIT, LIMIT)
 
-    def training_origins(self, stride: int = 1) -> tuple[Index, Index]:
+    def training_origins(self) -> tuple[Index, Index]:
         """Return series number and row of every origin with a past and something to predict."""
         series = np.repeat(np.arange(len(self.ends)), self.ends - self.indptr[:-1])
         row = self.old
         reach = np.minimum(row + self.layout.horizon, self.ends[series])
         useful = self._sums.between(self.start[row], row)[:, 0] > 0
         useful &= self._sums.between(row, reach)[:, 0] > 0
-        useful &= (self.ends[series] - row) % stride == 0
         return series[useful], row[useful]
 
     def last_origins(self) -> tuple[Index, Index]:
