@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,27 @@ def test_degree_days():
         DegreeDays(temperature="energy").fit(panel).transform(panel)
     with pytest.raises(UsageError, match="not known ahead"):
         DegreeDays(temperature="").fit(panel).transform(panel)
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "zero"), [("degC", 1, 0), ("degF", 1.8, 32), ("K", 1, 273.15)]
+)
+def test_degree_days_know_their_unit(unit, scale, zero):
+    panel = sample_panel()
+    warm = panel.known[:, 0] + 12
+    celsius = replace(panel, known=np.column_stack([warm, panel.known[:, 1]]))
+    other = replace(panel, known=np.column_stack([warm * scale + zero, panel.known[:, 1]]))
+    expected = DegreeDays().fit(celsius).transform(celsius)
+    for step in (DegreeDays(), DegreeDays(unit=unit)):
+        found = step.fit(other)
+        assert found.unit_ == unit
+        np.testing.assert_allclose(found.transform(other), expected, atol=1e-9)
+        again = FeatureStep.from_dict(found.to_dict())
+        np.testing.assert_array_equal(again.transform(other), found.transform(other))
+    document = found.to_dict()
+    document["state"]["unit"] = "rankine"
+    with pytest.raises(IntegrityError):
+        FeatureStep.from_dict(document)
 
 
 def test_balance_point_is_found_where_it_was_put():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from esgml.core.panel import Panel
 
     Floats = NDArray[np.float64]
+
+#: unit -> (degC per degree, what 0 degC is in it)
+_TO_CELSIUS = {"degC": (1.0, 0.0), "degF": (5 / 9, 32.0), "K": (1.0, 273.15)}
 
 
 def heating_degree_days(
@@ -118,10 +122,19 @@ class DegreeDays(FeatureStep):
     Parameters
     ----------
     temperature : str
-        Covariate with the mean outdoor temperature, degC.
+        Covariate with the mean outdoor temperature.
+    unit : {"auto", "degC", "degF", "K"}
+        Unit of that covariate. ``auto`` tells it from the median when fitted: above 150 it
+        is K, above 45 degF. A cold place in degF looks like a mild one in degC, so name
+        the unit where you know it.
     heating_base, cooling_base : float, degC
     lag : int
         Rows to look back; 0 needs a temperature known ahead.
+
+    Attributes
+    ----------
+    unit_ : str
+        The unit in use, once fitted.
 
     Raises
     ------
@@ -130,11 +143,13 @@ class DegreeDays(FeatureStep):
     """
 
     kind = "degree_days"
+    unit_: str = "degC"
 
     class Params(Hyperparameters):
         """Settings of `DegreeDays`."""
 
         temperature: str = "temperature"
+        unit: Literal["auto", "degC", "degF", "K"] = "auto"
         heating_base: float = pydantic.Field(15.5, ge=-50.0, le=60.0)
         cooling_base: float = pydantic.Field(22.0, ge=-50.0, le=60.0)
         lag: int = pydantic.Field(0, ge=0)
@@ -157,7 +172,19 @@ class DegreeDays(FeatureStep):
         return int(self.params.lag) or None
 
     def _fit(self, panel: Panel) -> None:
-        source_values(panel, self.params.temperature)
+        values = source_values(panel, self.params.temperature)
+        seen = values[np.isfinite(values)]
+        middle = float(np.median(seen)) if len(seen) else 0.0
+        guess = "K" if middle > 150.0 else "degF" if middle > 45.0 else "degC"
+        self.unit_ = guess if self.params.unit == "auto" else self.params.unit
+
+    def _state(self) -> dict[str, Any]:
+        return {"unit": self.unit_}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        if state["unit"] not in _TO_CELSIUS:
+            raise ValueError(f"unit {state['unit']!r}")
+        self.unit_ = state["unit"]
 
     def _columns(self, panel: Panel) -> list[Floats]:
         from esgml.features.kernels import Grouped
@@ -169,7 +196,9 @@ class DegreeDays(FeatureStep):
                 f"{p.temperature!r} is not known ahead, so its present value is not a feature.",
                 remedy="Name it with --known, or set lag to at least 1.",
             )
-        values = Grouped(source_values(panel, p.temperature), panel.indptr).values
+        scale, zero = _TO_CELSIUS[self.unit_]
+        raw = Grouped(source_values(panel, p.temperature), panel.indptr).values
+        values = (raw - zero) * scale
         days = period_days(panel.time, panel.frequency)
         both = (
             heating_degree_days(values, p.heating_base, days),
