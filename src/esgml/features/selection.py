@@ -126,20 +126,20 @@ def mutual_information(features: ArrayLike, target: ArrayLike) -> Floats:
         if n < 10:
             continue
         a, b = _classes(x[both, j], bins), _classes(y[both], bins)
-        joint = np.zeros((int(a.max()) + 1, int(b.max()) + 1))
-        np.add.at(joint, (a, b), 1.0)
+        wide = int(b.max()) + 1
+        joint = np.bincount(a * wide + b, minlength=(int(a.max()) + 1) * wide)
+        joint = joint.reshape(-1, wide).astype(np.float64)
         rows, columns = joint.sum(axis=1), joint.sum(axis=0)
         expected = np.outer(rows, columns) / n
         filled = joint > 0
         plain = float((joint[filled] * np.log(joint[filled] / expected[filled])).sum()) / n
-        result[j] = max(0.0, plain - (len(rows) - 1) * (len(columns) - 1) / (2 * n))
+        result[j] = max(0.0, plain - ((rows > 0).sum() - 1) * ((columns > 0).sum() - 1) / (2 * n))
     return result
 
 
 def _classes(values: Floats, bins: int) -> NDArray[np.intp]:
     edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
-    _, classes = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
-    return np.asarray(classes, dtype=np.intp)
+    return np.asarray(np.searchsorted(edges, values, side="right"))
 
 
 def importance(
