@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from esgml.core.errors import UsageError
 from esgml.core.frames import SeriesSpec
 
 Data = Annotated[str, typer.Argument(help="CSV or Parquet file, or a database URL.")]
@@ -29,6 +30,26 @@ DEFAULT_WORKSPACE = Path(".esgml")
 def split(text: str) -> tuple[str, ...]:
     """Split a comma-separated option."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def levels(text: str) -> tuple[int, ...]:
+    """Read interval levels in percent.
+
+    Raises
+    ------
+    UsageError
+        If a level is no whole number between 1 and 99.
+    """
+    found = []
+    for part in split(text):
+        if not part.isdigit() or not 0 < int(part) < 100:
+            raise UsageError(
+                f"level {part!r} is no percentage.", remedy="Give levels such as 80,90."
+            )
+        found.append(int(part))
+    if not found:
+        raise UsageError("no interval level is given.", remedy="Give levels such as 80,90.")
+    return tuple(sorted(set(found)))
 
 
 def series_spec(entity: str, time: str, target: str, known: str, hierarchy: str = "") -> SeriesSpec:

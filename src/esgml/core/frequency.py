@@ -59,14 +59,27 @@ class Frequency:
 
     @property
     def season(self) -> int:
-        """The season the seasonal naive forecast repeats (1 = last value): a week for
-        daily and finer data, else a year.
-        """
-        if not self.seasons:
-            return 1
-        if self.seconds and self.seconds < _DAY:
-            return self.seasons[1]
-        return self.seasons[0]
+        """Length in steps of the shortest usual season: a day for hours, a week for days, a
+        year for weeks to quarters; 1 for annual data, where nothing repeats."""
+        return self.seasons[0] if self.seasons else 1
+
+    @property
+    def sub_daily(self) -> bool:
+        """Whether the step is shorter than a day."""
+        return 0 < self.seconds < _DAY
+
+    @property
+    def long_season(self) -> int:
+        """Length in steps of the next longer season below a year (a week for sub-daily
+        data), or 0 where there is none."""
+        return self.seasons[1] if self.sub_daily else 0
+
+    @property
+    def year(self) -> int:
+        """Steps back to the comparable period a year ago: the same weekday or month."""
+        if self.months:
+            return 12 // self.months
+        return 52 * 7 * _DAY // self.seconds
 
     def ordinals(self, time: NDArray[np.datetime64]) -> NDArray[np.int64]:
         """Number the periods: consecutive periods get consecutive integers."""

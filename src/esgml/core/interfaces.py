@@ -222,7 +222,17 @@ class TimeSeriesModel(BaseModel):
     backtest and serves fresh data later.
     """
 
+    #: How many windows a backtest goes on with one fit before it fits again.
+    refit_every: ClassVar[int] = 1
+
     horizon_: int
+    known_names_: tuple[str, ...]
+    past_names_: tuple[str, ...]
+
+    @classmethod
+    def unsuited(cls, panel: Panel, horizon: int) -> str:
+        """Say why the model is no candidate for a panel; empty where it is one."""
+        return ""
 
     def train(self, panel: Panel, *, horizon: int, seed: int = 0) -> Self:
         """Learn from the history of all series in `panel` to forecast `horizon` periods.
@@ -285,15 +295,3 @@ class TimeSeriesModel(BaseModel):
 
     @abstractmethod
     def _predict(self, history: Panel, future: Future) -> NDArray[np.float64]: ...
-
-    def to_files(self) -> Files:
-        """Return the model as named bytes, its horizon and covariate names included."""
-        self._require_trained()
-        return super().to_files()
-
-    def _interface(self) -> dict[str, Any]:
-        return {
-            "horizon": self.horizon_,
-            "known": list(self.known_names_),
-            "past": list(self.past_names_),
-        }

@@ -120,6 +120,17 @@ class Panel:
         """Return the panel of the series numbered `which`, in that order."""
         return self.take([self.rows_of(i) for i in which], [self.keys[i] for i in which])
 
+    def until(self, moment: np.datetime64) -> Panel:
+        """Return the rows up to and including `moment`; series that begin later are left out."""
+        keep, slices = [], []
+        for i in range(len(self)):
+            rows = self.rows_of(i)
+            stop = rows.start + int(np.searchsorted(self.time[rows], moment, side="right"))
+            if stop > rows.start:
+                keep.append(self.keys[i])
+                slices.append(slice(rows.start, stop))
+        return self.take(slices, keep)
+
     def before(self, back: int) -> Panel:
         """Return the panel without the last `back` rows of each series."""
         starts, ends = self.indptr[:-1], self.indptr[1:]

@@ -1,0 +1,195 @@
+"""Rolling-origin backtests: every model forecasts the same windows, never from the future.
+
+Windows are counted back from the end of each series. Series that end at different times
+have different origins; then a model is trained once per distinct origin time, on the rows
+of all series up to that moment, so that no series tells another its future.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from esgml.core import catalog
+from esgml.core.errors import HistoryError
+from esgml.core.panel import Future, Panel, SeriesKey
+from esgml.core.progress import track
+from esgml.forecast.history import seasonal_naive_error
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esgml.core.interfaces import TimeSeriesModel
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which windows a backtest forecasts.
+
+    Attributes
+    ----------
+    backs : tuple of int
+        Distance of each origin from the end of a series, oldest first.
+    scored : int
+        How many of the latest windows are scored; those before only calibrate.
+    horizon : int
+    """
+
+    backs: tuple[int, ...]
+    scored: int
+    horizon: int
+
+    @property
+    def calibrating(self) -> int:
+        """Number of windows before the scored ones."""
+        return len(self.backs) - self.scored
+
+
+def plan_windows(
+    panel: Panel, horizon: int, windows: int, step: int | None = None, calibrating: int = 10
+) -> Plan:
+    """Plan `windows` scored windows `step` periods apart, and earlier ones to calibrate on.
+
+    As many calibrating windows are taken as the history allows while it keeps at least two
+    thirds of the periods before the first scored origin.
+
+    Raises
+    ------
+    HistoryError
+        If the longest series cannot hold the scored windows.
+    """
+    step = step or horizon
+    longest = int(panel.lengths.max())
+    first = horizon + step * (windows - 1)
+    least = 3 if panel.frequency.season == 1 else 2 * panel.frequency.season
+    if longest < first + min(least, 2):
+        raise HistoryError(
+            f"{windows} windows of {horizon} periods, {step} apart, need more than {first} periods;"
+            f" the longest series has {longest}.",
+            remedy="Use fewer windows, a smaller step or a shorter horizon.",
+        )
+    spacing = horizon
+    if panel.frequency.sub_daily:
+        spacing = max(horizon, 3 * panel.frequency.season)  # meet different weekdays
+    room = (longest - first - least) // 3
+    extra = int(min(calibrating, max(room // spacing, 0)))
+    if panel.frequency.season == 1:
+        extra = int(min(calibrating, max(longest - first - least, 0)))
+    backs = [first + spacing * k for k in range(extra, 0, -1)]
+    backs += [horizon + step * k for k in range(windows - 1, -1, -1)]
+    return Plan(tuple(backs), windows, horizon)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What every model forecast in every window, and what happened.
+
+    Arrays have the shape (windows, series, horizon); NaN where a series had no history yet
+    or a value is missing.
+    """
+
+    plan: Plan
+    keys: tuple[SeriesKey, ...]
+    time: NDArray[np.datetime64]
+    actual: NDArray[np.float64]
+    forecasts: dict[str, NDArray[np.float64]]
+    naive_error: NDArray[np.float64]
+    seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """One origin time of one window: who is forecast, from what."""
+
+    window: int
+    members: NDArray[np.int64]
+    training: Panel
+    history: Panel
+    future: Future
+
+
+def _origins(panel: Panel, plan: Plan, least: int) -> list[_Origin]:
+    found = []
+    for w, back in enumerate(plan.backs):
+        rows = panel.indptr[1:] - back
+        able = np.flatnonzero(rows - panel.indptr[:-1] >= least)
+        moments = panel.time[rows[able] - 1]
+        for moment in np.unique(moments):
+            members = able[moments == moment]
+            training = panel.until(moment)
+            place = {key: i for i, key in enumerate(training.keys)}
+            history = training.select([place[panel.keys[i]] for i in members])
+            index = rows[members][:, None] + np.arange(plan.horizon)
+            future = Future(panel.time[index], panel.known[index], panel.known_names)
+            found.append(_Origin(w, members, training, history, future))
+    return found
+
+
+def run_backtest(
+    panel: Panel,
+    plan: Plan,
+    models: Sequence[str],
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    label: str = "backtest",
+) -> Backtest:
+    """Forecast every window of `plan` with every model.
+
+    Models are fitted at the first window, at the first scored one, and every
+    ``refit_every`` windows after it.
+    """
+    origins = _origins(panel, plan, least=1)
+    shape = (len(plan.backs), len(panel), plan.horizon)
+    actual = np.full(shape, np.nan)
+    moment = np.full(shape, np.datetime64("NaT"), dtype="datetime64[us]")
+    error = np.full(shape[:2], np.nan)
+    for origin in origins:
+        rows = panel.indptr[1:][origin.members] - plan.backs[origin.window]
+        index = rows[:, None] + np.arange(plan.horizon)
+        actual[origin.window, origin.members] = panel.values[index]
+        moment[origin.window, origin.members] = panel.time[index]
+        error[origin.window, origin.members] = [
+            seasonal_naive_error(origin.history.series(j), panel.frequency.season)
+            for j in range(len(origin.members))
+        ]
+
+    def run(name: str) -> tuple[str, NDArray[np.float64], tuple[float, float]]:
+        result = np.full(shape, np.nan)
+        fitted: dict[tuple[int, ...], tuple[int, TimeSeriesModel]] = {}
+        training = predicting = 0.0
+        for origin in origins:
+            group = tuple(origin.members.tolist()) if panel.frequency.season > 1 else ()
+            clock = time.perf_counter()
+            w = origin.window
+            due = group not in fitted or w == plan.calibrating
+            if not due:
+                since = w - fitted[group][0]
+                due = w > plan.calibrating and since >= fitted[group][1].refit_every
+                due = due or fitted[group][1].refit_every == 1
+            if due:
+                model: TimeSeriesModel = catalog.load("forecast", name)()  # type: ignore[assignment]
+                model.train(origin.training, horizon=plan.horizon, seed=seed)
+                fitted[group] = (w, model)
+            training += time.perf_counter() - clock
+            clock = time.perf_counter()
+            result[w, origin.members] = fitted[group][1].predict(origin.history, origin.future)
+            predicting += time.perf_counter() - clock
+        return name, result, (training, predicting)
+
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        done = list(track(pool.map(run, models), label, total=len(models)))
+    return Backtest(
+        plan,
+        panel.keys,
+        moment,
+        actual,
+        {name: result for name, result, _ in done},
+        error,
+        {name: seconds for name, _, seconds in done},
+    )

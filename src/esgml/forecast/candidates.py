@@ -1,0 +1,60 @@
+"""Which models are tried on a panel by default, and why the others are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from esgml.core import catalog
+from esgml.core.errors import MissingExtraError, UsageError
+from esgml.forecast.combine import BASELINE
+
+if TYPE_CHECKING:
+    from esgml.core.interfaces import TimeSeriesModel
+    from esgml.core.panel import Panel
+
+#: The pool of ``auto`` where a season repeats, and where none does (annual data). Chosen by
+#: measurement on real series; the other models of the catalog are run by name or for
+#: comparison.
+SEASONAL = (BASELINE, "auto_theta", "ridge", "lightgbm_direct", "gaussian_process")
+ANNUAL = (BASELINE, "shrunk_growth")
+
+
+def choose_models(
+    panel: Panel, horizon: int, model: str = "auto", *, compare: bool = False
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the models to run, the baseline first, and why others were left out.
+
+    Parameters
+    ----------
+    model : str
+        ``auto`` or the name of one model.
+    compare : bool
+        Run every model of the catalog, also those outside the pool.
+
+    Raises
+    ------
+    NotFoundError, UsageError
+        If a model asked for by name does not exist or does not suit the panel.
+    """
+    seasonal = panel.frequency.season > 1 and int(panel.lengths.max()) > 3 * panel.frequency.season
+    pool: tuple[str, ...] = SEASONAL if seasonal else ANNUAL
+    if model != "auto":
+        kind: type[TimeSeriesModel] = catalog.load("forecast", model)  # type: ignore[assignment]
+        if reason := kind.unsuited(panel, horizon):
+            raise UsageError(f"{model} does not suit this data: {reason}.")
+        pool = (BASELINE, model) if model != BASELINE else (BASELINE,)
+    names = list(pool)
+    if compare:
+        names += [name for name in catalog.names("forecast") if name not in names]
+    chosen, left_out = [], {}
+    for name in names:
+        try:
+            kind = catalog.load("forecast", name)  # type: ignore[assignment]
+            reason = kind.unsuited(panel, horizon)
+        except MissingExtraError as error:
+            reason = str(error)
+        if reason:
+            left_out[name] = reason
+        else:
+            chosen.append(name)
+    return tuple(chosen), left_out

@@ -1,0 +1,172 @@
+"""How annual emissions of many series go on: a random walk of logarithms with shrunk drift.
+
+::
+
+    x[y + 1] = x[y] + drift + innovation          x = log of the annual total
+    drift      = common to the target + own part, both shrunk towards nothing
+    innovation ~ normal, its variance shrunk towards that of the other series
+
+Variances and drifts are estimated, so predictions follow Student's t; the innovations of
+one year are correlated over series. Works from two annual values of a single series on;
+there it says little and its bands are accordingly wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esgml.forecast.annual import AnnualHistory
+
+#: Log changes are clipped here: larger ones are changes of unit or scope.
+LARGEST = 1.15
+#: Years of no common drift, and its standard deviation over years, assumed beforehand.
+PRIOR_YEARS, PRIOR_COMMON = 4.0, 0.03
+#: Weight in years, and size, of the innovation assumed beforehand.
+PRIOR_WEIGHT, PRIOR_INNOVATION = 4.0, 0.1
+#: Correlation of innovations between series, and its weight in years, beforehand.
+PRIOR_CORRELATION, CORRELATION_YEARS = 0.2, 3.0
+#: Pairs of years in which drifts of series did not differ, assumed beforehand.
+PRIOR_PAIRS = 20
+#: Smallest innovation: no series is known better than this.
+LEAST_INNOVATION = 0.005
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Annual log growth of n series of one target, and how sure it is.
+
+    Attributes
+    ----------
+    mean : array, shape (n,)
+        Log growth per year.
+    common_error : float
+        Standard error of the part of the drift that all series share.
+    own_error : array, shape (n,)
+        Standard error of the rest.
+    innovation : array, shape (n,)
+        Standard deviation of a year's log growth around the drift.
+    freedom : array, shape (n,)
+        Degrees of freedom of `innovation`.
+    correlation : float
+        Of innovations of one year between series.
+    """
+
+    mean: NDArray[np.float64]
+    common_error: float
+    own_error: NDArray[np.float64]
+    innovation: NDArray[np.float64]
+    freedom: NDArray[np.float64]
+    correlation: float
+
+
+def estimate_drift(histories: Sequence[AnnualHistory]) -> Drift:
+    """Estimate the drift of every series from all of one target."""
+    growths = [history.growth() for history in histories]
+    n = len(histories)
+    mean, spread, count = np.zeros(n), np.zeros(n), np.zeros(n)
+    for i, (change, _) in enumerate(growths):
+        if len(change) == 0:
+            continue
+        clipped = np.clip(change, -LARGEST, LARGEST)
+        # changes that share all but one part of their years count as one year in `parts`
+        count[i] = 1 + (len(clipped) - 1) / histories[i].parts
+        mean[i] = clipped.mean()
+        if count[i] > 1:
+            spread[i] = clipped.var() * count[i] / (count[i] - 1)
+    common, common_error = _common(growths)
+    innovation, freedom = _innovation(mean, spread, count, common)
+    parts = [history.parts for history in histories]
+    own, own_error = _own(growths, parts, mean, count, innovation, common)
+    drift = Drift(common + own, common_error, own_error, innovation, freedom, 0.0)
+    correlation = _correlation(growths, drift)
+    return Drift(common + own, common_error, own_error, innovation, freedom, correlation)
+
+
+Growths = Sequence[tuple["NDArray[np.float64]", "NDArray[np.int64]"]]
+
+
+def _common(growths: Growths) -> tuple[float, float]:
+    """Return the shared drift, shrunk to zero, and its standard error.
+
+    Its uncertainty comes from years, not from series: all have the same bad year.
+    """
+    change = np.concatenate([g for g, _ in growths])
+    year = np.concatenate([y for _, y in growths])
+    if len(change) == 0:
+        return 0.0, PRIOR_COMMON / np.sqrt(PRIOR_YEARS)
+    middle = np.array([np.median(change[year == y]) for y in np.unique(year)])
+    middle = np.clip(middle, -LARGEST, LARGEST)
+    years = len(middle)
+    square = ((middle - middle.mean()) ** 2).sum() + PRIOR_WEIGHT * PRIOR_COMMON**2
+    deviation = np.sqrt(square / (years - 1 + PRIOR_WEIGHT))
+    return (
+        float(middle.mean() * years / (years + PRIOR_YEARS)),
+        float(deviation / np.sqrt(years + PRIOR_YEARS)),
+    )
+
+
+def _innovation(
+    mean: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    count: NDArray[np.float64],
+    common: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    several = count > 1
+    usual = PRIOR_INNOVATION**2
+    if several.sum() >= 3:
+        usual = max(float(np.median(spread[several])), LEAST_INNOVATION**2)
+    elif (count == 1).any():  # a single change each: its size is all there is
+        once = (mean[count == 1] - common) ** 2
+        usual = (usual * PRIOR_WEIGHT + once.sum()) / (PRIOR_WEIGHT + len(once))
+    weight = np.where(several, count - 1, 0.0)
+    variance = (PRIOR_WEIGHT * usual + weight * spread) / (PRIOR_WEIGHT + weight)
+    return np.sqrt(np.maximum(variance, LEAST_INNOVATION**2)), PRIOR_WEIGHT + weight
+
+
+def _own(
+    growths: Growths,
+    parts: Sequence[int],
+    mean: NDArray[np.float64],
+    count: NDArray[np.float64],
+    innovation: NDArray[np.float64],
+    common: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the series' own drift by empirical Bayes, and its standard error.
+
+    How much drifts differ between series shows in growth that is alike in different years
+    of one series: the mean product of their deviations. Growth that reverses shows none.
+    """
+    product, pairs = 0.0, 0
+    for i, (change, _) in enumerate(growths):
+        apart = change[:: -parts[i]] if len(change) else change
+        away = np.clip(apart - common, -3 * innovation[i], 3 * innovation[i])
+        product += float(away.sum() ** 2 - (away**2).sum())
+        pairs += len(away) * (len(away) - 1)
+    between = max(product / (pairs + 2 * PRIOR_PAIRS), 0.0)
+    noise = innovation**2 / np.maximum(count, 1e-9)
+    trust = np.where(count > 0, between / (between + noise), 0.0)
+    return trust * np.clip(mean - common, -LARGEST, LARGEST), np.sqrt(between * (1 - trust))
+
+
+def _correlation(growths: Growths, drift: Drift) -> float:
+    """Return the mean correlation of innovations between series, shrunk to the prior."""
+    by_year: dict[int, list[float]] = {}
+    for i, (change, year) in enumerate(growths):
+        for y in np.unique(year).tolist():
+            at_end = float(np.clip(change[year == y][-1], -LARGEST, LARGEST))
+            by_year.setdefault(y, []).append((at_end - drift.mean[i]) / drift.innovation[i])
+    found, years = 0.0, 0
+    for scores in by_year.values():
+        z = np.clip(scores, -3.0, 3.0)
+        if len(z) > 1:
+            found += float((z.sum() ** 2 - (z**2).sum()) / (len(z) * (len(z) - 1)))
+            years += 1
+    total = found + CORRELATION_YEARS * PRIOR_CORRELATION
+    return float(np.clip(total / (years + CORRELATION_YEARS), 0.0, 0.95))

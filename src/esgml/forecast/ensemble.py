@@ -1,0 +1,323 @@
+"""The forecaster that is shipped: models, their weights, reconciliation and intervals.
+
+::
+
+    fit      backtest the pool -> weights, reconciliation, calibration -> fit on everything
+    predict  history -> (sums appended) -> models -> combine -> reconcile -> intervals
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from esgml.core import catalog
+from esgml.core.errors import ColumnError, HistoryError, IntegrityError, UsageError
+from esgml.core.frequency import Frequency
+from esgml.core.interfaces import Files, TimeSeriesModel
+from esgml.core.panel import Future, Panel, SeriesKey
+from esgml.core.results import Forecast
+from esgml.forecast.combine import Combination
+from esgml.forecast.design import is_multiplicative
+from esgml.forecast.evaluate import Evaluation, evaluate, with_sums
+from esgml.forecast.hierarchy import aggregate, aggregate_future
+from esgml.forecast.intervals import Calibration
+from esgml.forecast.reconcile import Reconciliation
+from esgml.forecast.state import pack, unpack
+
+if TYPE_CHECKING:
+    pass
+
+CONFIG = "ensemble.json"
+#: A model with less weight than this in every series is not shipped.
+LEAST_WEIGHT = 0.02
+#: Most windows that are scored when a forecaster is fitted.
+SCORED = 6
+
+Checkpoint = Callable[[str, Callable[[], bytes]], bytes]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A fitted forecaster of panels with the same series and covariates.
+
+    Attributes
+    ----------
+    models : dict of name to TimeSeriesModel
+    keys : tuple of SeriesKey
+        All series it knows, the sums of the hierarchy last.
+    bottom : int
+        Number of series that are not sums.
+    """
+
+    models: dict[str, TimeSeriesModel]
+    keys: tuple[SeriesKey, ...]
+    bottom: int
+    horizon: int
+    frequency: Frequency
+    levels: tuple[int, ...]
+    units: dict[str, str]
+    known: tuple[str, ...]
+    past: tuple[str, ...]
+    nonnegative: bool
+    combination: Combination
+    reconciliation: Reconciliation | None
+    calibration: Calibration
+
+    def forecast(self, history: Panel, future: Future) -> Forecast:
+        """Forecast the periods of `future` for the series of `history`.
+
+        Series may come in any order, and only some of them; where a hierarchy is known and
+        all of its series are given, the sums come too and add up.
+
+        Raises
+        ------
+        ColumnError
+            If covariates are missing.
+        HistoryError
+            If a series has no observed value.
+        UsageError
+            If the horizon is longer than the one trained for, or the frequency differs.
+        """
+        if history.frequency != self.frequency:
+            raise UsageError(
+                f"trained on frequency {self.frequency.code}, got {history.frequency.code}."
+            )
+        if future.horizon > self.horizon:
+            raise UsageError(
+                f"trained for a horizon of {self.horizon}, asked for {future.horizon}.",
+                remedy="Train with a longer horizon.",
+            )
+        missing = set(self.known) - set(history.known_names)
+        if missing:
+            raise ColumnError(
+                f"known covariates {', '.join(sorted(missing))} are missing.",
+                code="column_missing",
+                remedy="Give the covariates the model was trained with, history and future.",
+            )
+        for i, key in enumerate(history.keys):
+            if not np.isfinite(history.series(i)).any():
+                raise HistoryError(f"series {key.entity!r} has no observed value.")
+        place = {key: i for i, key in enumerate(history.keys)}
+        balanced = self.reconciliation
+        if balanced is not None and set(balanced.hierarchy.bottom) <= set(place):
+            order = [place[key] for key in balanced.hierarchy.bottom]
+            history = history.select(order)
+            future = Future(future.time[order], future.known[order], future.known_names)
+            history = aggregate(history, balanced.hierarchy)
+            future = aggregate_future(future, balanced.hierarchy)
+        else:
+            balanced = None
+        known = {key: i for i, key in enumerate(self.keys)}
+        which = np.array([known.get(key, -1) for key in history.keys])
+        usual = self.combination.weights[: self.bottom].mean(axis=0)
+        weights = np.where(which[:, None] >= 0, self.combination.weights[which], usual)
+        each = {name: model.predict(history, future) for name, model in self.models.items()}
+        mixed = Combination(self.combination.models, weights, np.zeros(len(which), dtype=bool))
+        mean = mixed.apply(each)
+        if balanced is not None:
+            mean = balanced.apply(mean, nonnegative=self.nonnegative)
+        elif self.nonnegative:
+            mean = np.maximum(mean, 0.0)
+        size = np.median(self.calibration.size[: self.bottom])
+        calibration = Calibration(
+            np.where(which >= 0, self.calibration.size[which], size),
+            self.calibration.shape,
+            self.calibration.quantile,
+            self.calibration.relative,
+        )
+        lower, upper = {}, {}
+        for level in self.levels:
+            low, high = calibration.bounds(mean, level)
+            lower[level] = np.maximum(low, 0.0) if self.nonnegative else low
+            upper[level] = high
+        return Forecast(
+            history.keys, future.time, mean, lower, upper, self.units, "+".join(self.models)
+        )
+
+    def to_files(self) -> Files:
+        """Return the forecaster as named bytes in formats that carry no code."""
+        config = {
+            "schema": "esgml.ensemble/1",
+            "models": list(self.models),
+            "keys": [list(key) for key in self.keys],
+            "bottom": self.bottom,
+            "horizon": self.horizon,
+            "frequency": self.frequency.code,
+            "levels": list(self.levels),
+            "units": self.units,
+            "known": list(self.known),
+            "past": list(self.past),
+            "nonnegative": self.nonnegative,
+            "combined": list(self.combination.models),
+            "weights": pack(self.combination.weights),
+            "gated": self.combination.gated.tolist(),
+            "reconciliation": self.reconciliation.to_dict() if self.reconciliation else None,
+            "calibration": self.calibration.to_dict(),
+        }
+        files = {CONFIG: json.dumps(config, sort_keys=True).encode()}
+        for name, model in self.models.items():
+            files.update({f"models/{name}/{k}": v for k, v in model.to_files().items()})
+        return files
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Self:
+        """Build the forecaster from what `to_files` returned, every hash verified."""
+        try:
+            config: dict[str, Any] = json.loads(files[CONFIG])
+            models = {}
+            for name in config["models"]:
+                prefix = f"models/{name}/"
+                part = {k[len(prefix) :]: v for k, v in files.items() if k.startswith(prefix)}
+                kind: type[TimeSeriesModel] = catalog.load("forecast", name)  # type: ignore[assignment]
+                models[name] = kind.from_files(part)
+            reconciliation = config["reconciliation"]
+            return cls(
+                models,
+                tuple(SeriesKey(*key) for key in config["keys"]),
+                int(config["bottom"]),
+                int(config["horizon"]),
+                Frequency(config["frequency"]),
+                tuple(config["levels"]),
+                dict(config["units"]),
+                tuple(config["known"]),
+                tuple(config["past"]),
+                bool(config["nonnegative"]),
+                Combination(
+                    tuple(config["combined"]),
+                    unpack(config["weights"]),
+                    np.asarray(config["gated"], dtype=bool),
+                ),
+                Reconciliation.from_dict(reconciliation) if reconciliation else None,
+                Calibration.from_dict(config["calibration"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise IntegrityError("the files do not hold a forecaster.") from error
+
+
+def default_horizon(frequency: Frequency) -> int:
+    """Return the usual horizon: a day of hours, a week of days, a year of months."""
+    return {"W": 13, "MS": 12, "QS": 4, "YS": 1}.get(frequency.code, frequency.season)
+
+
+def fit_ensemble(
+    panel: Panel,
+    *,
+    horizon: int | None = None,
+    levels: Sequence[int] = (80, 90),
+    model: str = "auto",
+    seed: int = 0,
+    threads: int = 1,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[Ensemble, Evaluation]:
+    """Choose, weigh and calibrate models on past windows, then fit them on everything.
+
+    Parameters
+    ----------
+    panel : Panel
+    horizon : int, optional
+        Periods ahead; `default_horizon` where omitted.
+    levels : sequence of int
+        Interval levels in percent.
+    model : str
+        ``auto`` or the name of one model.
+    checkpoint : callable, optional
+        Stores the bytes of each fitted model, so that training resumes after a kill.
+
+    Returns
+    -------
+    Ensemble, Evaluation
+        The forecaster, and the backtest it was chosen by.
+    """
+    horizon = horizon or default_horizon(panel.frequency)
+    longest = int(panel.lengths.max())
+    spacing = horizon if not panel.frequency.sub_daily else max(horizon, 3 * panel.frequency.season)
+    room = max((longest - 2 * panel.frequency.season) // (2 * spacing), 1)
+    scored = int(min(SCORED, room))
+    evaluation = evaluate(
+        panel,
+        horizon,
+        scored,
+        step=spacing,
+        levels=levels,
+        model=model,
+        total=False,
+        seed=seed,
+        threads=threads,
+    )
+    walk = evaluation.walk
+    full, _ = with_sums(panel, total=False)
+    weights = walk.combination.weights
+    keep = [m for m, _ in enumerate(walk.combination.models) if weights[:, m].max() > LEAST_WEIGHT]
+    weights = weights[:, keep] / weights[:, keep].sum(axis=1, keepdims=True)
+    names = tuple(walk.combination.models[m] for m in keep)
+    fitted: dict[str, TimeSeriesModel] = {}
+    for name in names:
+        kind: type[TimeSeriesModel] = catalog.load("forecast", name)  # type: ignore[assignment]
+        fitted[name] = _fit(kind, full, horizon, seed, checkpoint)
+    observed = panel.values[np.isfinite(panel.values)]
+    ensemble = Ensemble(
+        fitted,
+        full.keys,
+        len(panel),
+        horizon,
+        panel.frequency,
+        tuple(levels),
+        panel.units,
+        panel.known_names,
+        panel.past_names,
+        bool((observed >= 0).all()),
+        Combination(names, weights, walk.combination.gated),
+        walk.reconciliation,
+        _complete(walk.calibration, full),
+    )
+    return ensemble, evaluation
+
+
+def _fit(
+    kind: type[TimeSeriesModel],
+    panel: Panel,
+    horizon: int,
+    seed: int,
+    checkpoint: Checkpoint | None,
+) -> TimeSeriesModel:
+    """Fit a model on everything, or take it from the checkpoint of an earlier run."""
+
+    def compute() -> bytes:
+        files = kind().train(panel, horizon=horizon, seed=seed).to_files()
+        return json.dumps(
+            {name: pack(np.frombuffer(data, dtype=np.uint8)) for name, data in files.items()}
+        ).encode()
+
+    data = json.loads(checkpoint(f"fit-{kind.model_name()}", compute) if checkpoint else compute())
+    return kind.from_files({name: unpack(value).tobytes() for name, value in data.items()})
+
+
+def _complete(calibration: Calibration, panel: Panel) -> Calibration:
+    """Give a usual error to series and levels without any past window.
+
+    It is the spread of the one-season changes of the series, or of all series.
+    """
+    relative = is_multiplicative(panel)
+    season = panel.frequency.season
+    size = calibration.size.copy()
+    changes = []
+    for i in range(len(panel)):
+        values = panel.series(i)
+        values = np.log(np.maximum(values, 1e-12)) if relative else values
+        lag = season if len(values) > season else 1
+        steps = np.abs(values[lag:] - values[:-lag])
+        changes.append(float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan)
+    usual = np.nanmean(changes) if np.isfinite(changes).any() else 0.1
+    changed = np.where(np.isfinite(changes), changes, usual)
+    size = np.where(np.isfinite(size), size, changed)
+    normal = {80: 1.6, 90: 2.06, 95: 2.46, 99: 3.23}
+    quantile = {
+        level: value if np.isfinite(value) else normal.get(level, 2.0)
+        for level, value in calibration.quantile.items()
+    }
+    return Calibration(size, calibration.shape, quantile, relative)

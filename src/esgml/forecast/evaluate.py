@@ -1,0 +1,109 @@
+"""Evaluation of forecasts on a panel: the backtest, walked forward and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esgml.forecast.backtest import Backtest, plan_windows, run_backtest
+from esgml.forecast.candidates import choose_models
+from esgml.forecast.design import is_multiplicative
+from esgml.forecast.hierarchy import Hierarchy, aggregate
+from esgml.forecast.score import score
+from esgml.forecast.walk import Walk, walk_forward
+
+if TYPE_CHECKING:
+    from esgml.core.panel import Panel
+
+#: More series than this get no sum of their own.
+MOST_SUMMED = 60
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A backtest with all that was learned and scored on the way."""
+
+    scores: dict[str, Any]
+    backtest: Backtest
+    walk: Walk
+    panel: Panel
+    hierarchy: Hierarchy | None
+    left_out: dict[str, str]
+
+
+def with_sums(panel: Panel, total: bool) -> tuple[Panel, Hierarchy | None]:
+    """Return the panel with the sums of its hierarchy appended, where there is one.
+
+    Without labels, `total` adds the sum of all series if they all end at the same time.
+    """
+    if not panel.groups:
+        same_end = len(np.unique(panel.last_time())) == 1
+        if not total or not same_end or not 1 < len(panel) <= MOST_SUMMED:
+            return panel, None
+    hierarchy = Hierarchy.from_groups(panel.keys, panel.groups)
+    if not hierarchy.aggregates:
+        return panel, None
+    return aggregate(panel, hierarchy), hierarchy
+
+
+def evaluate(
+    panel: Panel,
+    horizon: int,
+    windows: int,
+    *,
+    step: int | None = None,
+    levels: Sequence[int] = (80, 90),
+    model: str = "auto",
+    compare: bool = False,
+    total: bool = True,
+    seed: int = 0,
+    threads: int = 1,
+) -> Evaluation:
+    """Backtest a panel from rolling origins.
+
+    Parameters
+    ----------
+    panel : Panel
+    horizon, windows : int
+        Periods ahead, and windows that are scored.
+    step : int, optional
+        Periods between origins; the horizon where omitted.
+    levels : sequence of int
+        Interval levels in percent.
+    model : str
+        ``auto`` combines the default pool; a name runs that model alone.
+    compare : bool
+        Run and print every model of the catalog; they have no part in ``auto``.
+    total : bool
+        Also forecast and reconcile the sum of all series.
+    """
+    names, left_out = choose_models(panel, horizon, model, compare=compare)
+    pool, _ = choose_models(panel, horizon, model)
+    full, hierarchy = with_sums(panel, total)
+    plan = plan_windows(full, horizon, windows, step)
+    backtest = run_backtest(full, plan, names, seed=seed, threads=threads)
+    observed = panel.values[np.isfinite(panel.values)]
+    part = Backtest(
+        backtest.plan,
+        backtest.keys,
+        backtest.time,
+        backtest.actual,
+        {name: backtest.forecasts[name] for name in pool},
+        backtest.naive_error,
+        backtest.seconds,
+    )
+    walk = walk_forward(
+        part,
+        levels,
+        relative=is_multiplicative(panel),
+        nonnegative=bool((observed >= 0).all()),
+        hierarchy=hierarchy,
+        only="" if model == "auto" else model,
+    )
+    scores = score(backtest, walk, levels, len(panel))
+    scores["model"] = model
+    scores["left_out"] = left_out
+    return Evaluation(scores, backtest, walk, full, hierarchy, left_out)
