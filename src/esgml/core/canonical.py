@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
+
 
 def canonical_json(value: Any) -> bytes:
     """Return `value` as JSON bytes: keys sorted, no spaces, ASCII, shortest exact floats.
@@ -16,6 +20,4 @@ def canonical_json(value: Any) -> bytes:
     ValueError
         If the value holds NaN or infinity, which JSON has no spelling for.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    ).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")

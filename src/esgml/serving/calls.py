@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,14 +62,14 @@ def read_headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read_body(headers: dict[str, str], receive: Receive, limit: int, seconds: float) -> bytes:
-    """Read a body while it streams in, stopping as soon as it is too large or too slow.
+async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
+    """Read a body while it streams in, stopping as soon as it is too large.
 
     Raises
     ------
     HttpError
-        413 if it is larger than `limit` bytes, 408 if it takes longer than `seconds`, 415
-        if it is compressed (a small body could unpack to a huge one).
+        413 if it is larger than `limit` bytes, 415 if it is compressed (a small body could
+        unpack to a huge one).
     ClientGone
         If the caller hangs up.
     """
@@ -84,19 +83,15 @@ async def read_body(headers: dict[str, str], receive: Receive, limit: int, secon
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise too_large
-                chunks.append(chunk)
-                if not message.get("more_body", False):
-                    break
-    except TimeoutError as error:
-        raise HttpError(408, "body_too_slow", "The body did not arrive in time.") from error
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            break
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +122,7 @@ class Gateway:
         started = time.perf_counter()
         headers = read_headers(scope)
         given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         text = wants_text(scope["path"], headers.get("user-agent", ""))
         scope["esgml.request_id"] = request_id
         scope["esgml.text_errors"] = text
@@ -170,13 +170,22 @@ class Gateway:
                 raise HttpError(
                     405, "method_not_allowed", "This route takes POST.", (("Allow", "POST"),)
                 )
-            seconds = self._settings.request_timeout
-            data = await read_body(headers, receive, self._settings.max_body_bytes, seconds)
-            async with asyncio.timeout(seconds):
-                reply = await hot.handler(Call(hot.model, hot.version, headers, data))
-            await answer.reply(reply)
+            await answer.reply(await self._ask(hot, headers, receive))
         finally:
             self.in_progress[group] -= 1
+
+    async def _ask(self, hot: _Hot, headers: dict[str, str], receive: Receive) -> Reply:
+        """Read the body and have the route answer it, both within the time allowed."""
+        reading = True
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                data = await read_body(headers, receive, self._settings.max_body_bytes)
+                reading = False
+                return await hot.handler(Call(hot.model, hot.version, headers, data))
+        except TimeoutError as error:
+            if reading:
+                raise HttpError(408, "body_too_slow", "The body did not arrive in time.") from error
+            raise
 
     def _admit(self, scope: Scope, headers: dict[str, str], hot: _Hot | None) -> None:
         """Refuse callers without the token and pages of other sites."""

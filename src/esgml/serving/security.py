@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hmac
 import ipaddress
 
@@ -24,6 +25,20 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+
+
+@functools.lru_cache(maxsize=256)
+def _is_local_name(host: str) -> bool:
+    """Whether a Host header holds an address or a name without a dot."""
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    name = name.strip("[]").lower().rstrip(".")
+    if "." not in name or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:
@@ -86,17 +101,7 @@ class Guard:
         Without a token, a page on the web could reach the loopback address under its own
         domain name (DNS rebinding); so only addresses and names without a dot pass.
         """
-        if not self.open or not host:
-            return True
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        name = name.strip("[]").lower().rstrip(".")
-        if "." not in name or name.endswith(".localhost"):
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
+        return not self.open or not host or _is_local_name(host)
 
     def allows(self, authorization: str, *, browser: bool = False) -> bool:
         """Whether an Authorization header carries the token.

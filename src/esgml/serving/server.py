@@ -73,10 +73,13 @@ class DrainingServer(uvicorn.Server):
         self._on_ready = on_ready
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain on the first signal; close at once on the next."""
+        """Begin to drain on the first signal; close at once on the next.
+
+        Signals are not raised again afterwards, as uvicorn does: what was recorded must
+        still be flushed.
+        """
         if sig == signal.SIGTERM and not self._app.serving.draining and self._drain_seconds > 0:
             self._app.serving.draining = True
-            self._captured_signals.append(sig)
             timer = threading.Timer(self._drain_seconds, self._close)
             timer.daemon = True
             timer.start()

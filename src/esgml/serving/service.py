@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -151,7 +151,7 @@ class Service:
         if answer is None:
             answer = await self._batcher.submit(request)
             self._cache.put(key, answer)
-        answered = Answered(uuid.uuid4().hex, answer)
+        answered = Answered(os.urandom(16).hex(), answer)
         if self._bus is not None:
             seconds = time.perf_counter() - started
             self._bus.publish(self.event(answered.prediction_id, request, answer, seconds, tenant))

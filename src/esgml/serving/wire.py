@@ -13,6 +13,8 @@ from esgml.core.errors import UsageError
 MAX_DEPTH = 32
 #: Longest number, in characters; longer ones cannot be told apart as floats anyway.
 _MAX_DIGITS = 64
+#: What a number that overflows must hold; without it, numbers need no second look.
+_SUSPECT = re.compile(rb"[eE]\+?\d{3}|\d{64}")
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
@@ -35,6 +37,11 @@ def _integer(text: str) -> int:
 
 def _constant(text: str) -> float:
     raise _bad(f"{text} is not a JSON number; use null for a missing value.", "not_finite")
+
+
+_FAST = json.JSONDecoder(parse_constant=_constant)
+_CAREFUL = json.JSONDecoder(parse_float=_finite, parse_int=_integer, parse_constant=_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def _check_depth(body: bytes, limit: int) -> None:
@@ -64,12 +71,7 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise _bad("the request body is empty.", "empty_body")
     _check_depth(body, max_depth)
     try:
-        return json.loads(
-            body.decode("utf-8"),
-            parse_float=_finite,
-            parse_int=_integer,
-            parse_constant=_constant,
-        )
+        return (_CAREFUL if _SUSPECT.search(body) else _FAST).decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise _bad("the body is not valid UTF-8.", "bad_encoding") from error
     except (json.JSONDecodeError, RecursionError) as error:
@@ -79,4 +81,4 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
 
 def dumps(value: Any) -> bytes:
     """Return `value` as compact JSON; refuses NaN and infinity."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
