@@ -254,8 +254,8 @@ class EmissionsPredictionModel(TimeSeriesModel):
             return inference.stacked_lstm(X, self.weights_)
         scale = {k: self.weights_[k].astype(np.float64) for k in _SCALING}
         inputs = (X - scale["input_mean"]) / scale["input_std"]
-        standard = inference.stacked_lstm(inputs, self.weights_)
-        return np.asarray(standard * scale["output_std"] + scale["output_mean"])
+        outputs = inference.stacked_lstm(inputs, self.weights_)
+        return np.asarray(outputs * scale["output_std"] + scale["output_mean"])
 
     def predict_intervals(self, X: Array, level: float = 90) -> tuple[Array, Array]:
         """Return lower and upper bounds that should hold the truth `level` % of the time.
@@ -347,7 +347,6 @@ class EmissionsPredictionModel(TimeSeriesModel):
     def layers(self) -> list[tuple[str, str, int]]:
         """Return name, output shape and number of parameters of every layer."""
         p, f = self.params, len(FEATURES)
-
         return [
             ("input", f"({p.window}, {f})", 0),
             (f"LSTM {p.units1}", f"({p.window}, {p.units1})", lstm_weights(f, p.units1)),
