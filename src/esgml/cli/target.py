@@ -1,0 +1,124 @@
+"""``esgml target``: how likely a reduction target is hit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from esgml.cli.options import (
+    DEFAULT_WORKSPACE,
+    Data,
+    Entity,
+    Hierarchy,
+    Json,
+    Known,
+    Seed,
+    Time,
+    Workspace,
+    series_spec,
+)
+from esgml.cli.output import note, table, write_json
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def target(
+    data: Data,
+    base_year: Annotated[int, typer.Option("--base-year", help="Year the reduction counts from.")],
+    target_year: Annotated[int, typer.Option("--target-year", help="Year it must be reached in.")],
+    reduction: Annotated[float, typer.Option("--reduction", help="Percent of the base year.")],
+    entity: Entity = "entity",
+    time: Time = "timestamp",
+    columns: Annotated[
+        str, typer.Option("--target", help="Columns to assess, comma-separated.")
+    ] = "",
+    known: Known = "",
+    hierarchy: Hierarchy = "",
+    seed: Seed = 0,
+    as_json: Json = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Give the probability of hitting a reduction target, the path, and how far to trust it."""
+    from esgml.data.load import load
+    from esgml.data.panels import to_panel
+    from esgml.forecast.targets import Question, assess_target
+
+    question = Question(base_year, target_year, reduction)
+    loaded = load(data, series_spec(entity, time, columns, known, hierarchy))
+    panel, _ = to_panel(loaded.frame, loaded.spec)
+    report = assess_target(panel, question, seed=seed).as_dict()
+    report["quality"] = loaded.report.quality
+    if as_json:
+        write_json("esgml.target/1", report)
+        return
+    _show(report)
+
+
+def _show(report: dict[str, Any]) -> None:
+    title = (
+        f"{report['reduction']:g} % below {report['base_year']} in {report['target_year']}"
+        " (expected: median; band: 80 %)"
+    )
+    names = ["entity", "target", "base", "goal", "latest", "expected", "low", "high"]
+    names += ["needed a year", "probability"]
+    table(title, names, (_row(result) for result in report["results"]))
+    _show_calibration(report["calibration"])
+    for text in report["notes"]:
+        note(f"note: {text}")
+    for left in report["left_out"][:10]:
+        note(f"left out: {left['entity']} ({left['target']}): {left['reason']}")
+    more = len(report["left_out"]) - 10
+    if more > 0:
+        note(f"left out: {more} more; --json lists all")
+
+
+def _row(result: dict[str, Any]) -> list[str]:
+    start = [result["entity"], result["target"]]
+    start += [_number(result["base"]), _number(result["goal"])]
+    if result["status"] != "open":
+        return [*start, _number(result["actual"]), "-", "-", "-", "-", result["status"]]
+    rate, band = result["required_annual_rate"], result["interval"]
+    return [
+        *start,
+        f"{_number(result['latest']['value'])} ({result['latest']['year']})",
+        _number(result["expected"]),
+        _number(band["lo-80"]),
+        _number(band["hi-80"]),
+        "-" if rate is None else f"{100 * rate:+.1f} %",
+        f"{100 * result['probability']:.0f} %",
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _show_calibration(record: dict[str, Any]) -> None:
+    if record["status"] != "ok":
+        note(
+            f"calibration: not enough history, {record['cases']} past cases; take the"
+            " probability as a model's word, not as a record"
+        )
+        return
+    asked = record["asked"]
+    title = (
+        f"Past questions of this kind ({asked['years_ahead']} years ahead,"
+        f" {asked['reduction']:.0f} % in {asked['years_since_base'] + asked['years_ahead']} years):"
+        f" {record['cases']} cases, Brier {record['brier']:.3f}"
+        f" (always the base rate {record['base_rate']:.2f}: {record['base_rate_brier']:.3f})"
+    )
+    table(
+        title,
+        ["said", "cases", "mean said", "happened"],
+        (
+            [
+                f"{100 * row['from']:.0f}-{100 * row['to']:.0f} %",
+                row["cases"],
+                f"{100 * row['mean_probability']:.0f} %",
+                f"{100 * row['share_that_happened']:.0f} %",
+            ]
+            for row in record["reliability"]
+        ),
+    )
