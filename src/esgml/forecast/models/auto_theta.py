@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esgml.core.interfaces import Files, Hyperparameters, TimeSeriesModel
+from esgml.forecast.events import event_factors
 from esgml.forecast.history import fill
 from esgml.forecast.state import dump_state, restore_state
 
@@ -67,7 +68,7 @@ class AutoTheta(TimeSeriesModel):
                 result[i] = np.resize(values[-season:], future.horizon)
             if values.min() >= 0:
                 result[i] = np.maximum(result[i], 0.0)
-            result[i] *= _event_factors(history, future, i, self.season_)
+            result[i] *= event_factors(history, future, i, self.season_)
         return np.where(np.isfinite(result), result, 0.0)
 
     def _dump(self) -> Files:
@@ -76,35 +77,3 @@ class AutoTheta(TimeSeriesModel):
     def _restore(self, files: Mapping[str, bytes]) -> None:
         state: dict[str, Any] = restore_state(self, files)
         self.season_ = int(state["season"])
-
-
-def _event_factors(
-    history: Panel, future: Future, i: int, season: int, prior: float = 2.0
-) -> NDArray[np.float64]:
-    """Return what known events usually multiply the series by, shape (horizon,).
-
-    The effect of an event is its value over the median of the same season around it,
-    median over past events, shrunk to one; effects under 20 % are left out.
-    """
-    factors = np.ones(future.horizon)
-    rows = history.rows_of(i)
-    values = history.values[rows]
-    usual = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
-    for c in range(history.known.shape[1]):
-        event = history.known[rows][:, c]
-        if not np.isin(event[np.isfinite(event)], (0.0, 1.0)).all() or np.nanmean(event) > 0.2:
-            continue
-        ratios = []
-        for t in np.flatnonzero(event == 1):
-            around = t + season * np.array([-3, -2, -1, 1, 2, 3])
-            around = around[(around >= 0) & (around < len(values))]
-            around = around[event[around] == 0]
-            quiet = np.nanmedian(values[around]) if len(around) else np.nan
-            if np.isfinite(quiet) and np.isfinite(values[t]) and quiet > 0.1 * usual > 0:
-                ratios.append(min(float(values[t] / quiet), 2.0))
-        if not ratios:
-            continue
-        effect = (np.median(ratios) * len(ratios) + prior) / (len(ratios) + prior)
-        if not 0.8 < effect < 1.25:
-            factors = np.where(future.known[i][:, c] == 1, factors * effect, factors)
-    return factors

@@ -59,7 +59,8 @@ class LightGBMDirect(TimeSeriesModel):
         z = np.clip(design.z, -5, 8)
         settings = {
             "learning_rate": self.params.learning_rate,
-            "num_leaves": self.params.num_leaves,
+            # small tables get small trees
+            "num_leaves": int(np.clip(len(z) // 800, 4, self.params.num_leaves)),
             "min_data_in_leaf": self.params.min_data_in_leaf,
             "feature_fraction": self.params.feature_fraction,
             "bagging_fraction": self.params.bagging_fraction,
