@@ -304,6 +304,23 @@ def test_text_in_a_numeric_column(daily):
     assert found["not_a_number"].rows == (7,)
 
 
+@pytest.mark.parametrize("values", [[[1], [2]], [dt.date(2024, 1, 1)] * 2, ["x", "y"]])
+def test_targets_of_the_wrong_kind(values):
+    frame = pl.DataFrame({"timestamp": ["2024-01-01", "2024-01-02"], "scope2_kg": values})
+    assert {"column_kind", "not_a_number"} & set(faults(frame))
+
+
+def test_readings_at_the_end_of_the_number_range(daily):
+    frame = put(daily(), "scope2_kg", [0, 1], [1e308, 1e-308])
+    faults(put(frame, "energy_kwh", [0, 1], [1e-308, 1e308]))
+
+
+def test_nothing_to_look_at():
+    assert "empty" in {f.code for f in check(pl.DataFrame()).faults}
+    assert "empty" in {f.code for f in check(pl.DataFrame({"timestamp": []})).faults}
+    assert "column_missing" in {f.code for f in check(pl.DataFrame({"co2_t": [1.0, 2.0]})).faults}
+
+
 def test_rows_are_capped_but_counted(daily):
     found = faults(put(daily(), "scope2_kg", slice(0, 100), -1.0))
     assert found["negative_value"].count == 100

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from esgml.core.errors import NotFoundError, ReadError, UsageError
+from esgml.data.checks import check
 from esgml.data.sources import describe, read, sniff_separator
 
 TABLE = pl.DataFrame(
@@ -47,6 +48,12 @@ def test_pandas_index_becomes_columns():
 def test_pandas_mixed_objects_stay_visible():
     frame = pd.DataFrame({"x": [1.0, "broken", None]})
     assert read(frame)["x"].to_list() == ["1.0", "broken", None]
+
+
+def test_pandas_timestamps_with_and_without_zone_are_not_mixed_up():
+    stamps = [pd.Timestamp("2024-01-01 05:00", tz="UTC"), pd.Timestamp("2024-01-01 06:00")]
+    frame = pd.DataFrame({"timestamp": pd.Series(stamps, dtype=object), "co2_t": [1.0, 2.0]})
+    assert "mixed_time_zones" in {f.code for f in check(read(frame)).faults}
 
 
 def test_byte_order_mark_and_semicolons(tmp_path):

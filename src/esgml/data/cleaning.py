@@ -151,7 +151,8 @@ def clean_standardized(
         changed += done
     for code in REPAIRS:
         if code in repair:
-            frame, done = _apply(REPAIRS[code], View.of(frame, spec, now), code)
+            with np.errstate(all="ignore"):
+                frame, done = _apply(REPAIRS[code], View.of(frame, spec, now), code)
             changed += done
     if table.origin is not None:
         changed = [c.with_columns(row=table.origin.gather(c["row"])) for c in changed]

@@ -89,16 +89,14 @@ def _from_object(source: Any) -> pl.DataFrame:
         names = [str(c) for c in source.columns]
         _refuse_repeated(names, "pandas DataFrame")
         source = source.set_axis(names, axis=1)
-        try:
-            return pl.from_pandas(source)
-        except Exception:
-            # columns of mixed Python objects: keep them as texts, the checks say what is wrong
-            mixed = [c for c in names if source[c].dtype == object]
-            texts = {c: [None if _is_missing(v) else str(v) for v in source[c]] for c in mixed}
-            rest = pl.from_pandas(source.drop(columns=mixed))
-            return rest.with_columns(
-                pl.Series(c, values, dtype=pl.String) for c, values in texts.items()
-            ).select(names)
+        # columns of mixed Python objects become texts, so that the checks see what is wrong:
+        # left to the conversion, a timestamp without a zone would pass for UTC
+        mixed = [c for c in names if source[c].dtype == object and _is_mixed(source[c])]
+        texts = {c: [None if _is_missing(v) else str(v) for v in source[c]] for c in mixed}
+        rest = pl.from_pandas(source.drop(columns=mixed))
+        return rest.with_columns(
+            pl.Series(c, values, dtype=pl.String) for c, values in texts.items()
+        ).select(names)
     if library == "pyarrow" or hasattr(source, "__arrow_c_stream__"):
         table = pl.from_arrow(source)
         return table.to_frame() if isinstance(table, pl.Series) else table
@@ -109,8 +107,13 @@ def _from_object(source: Any) -> pl.DataFrame:
     )
 
 
+def _is_mixed(values: Any) -> bool:
+    kinds = {(type(v), getattr(v, "tzinfo", None) is None) for v in values if not _is_missing(v)}
+    return len(kinds) > 1
+
+
 def _is_missing(value: Any) -> bool:
-    return value is None or value != value
+    return value is None or bool(value != value)
 
 
 def _refuse_repeated(names: Sequence[str], where: str) -> None:

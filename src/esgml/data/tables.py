@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from esgml.core.errors import DataError
+from esgml.core.errors import ColumnError, DataError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault
 from esgml.data.long_table import is_long, widen
@@ -174,10 +174,16 @@ def _altered(column: pl.Series, mask: pl.Series, reason: str) -> pl.DataFrame:
 def _number_column(
     column: pl.Series, is_target: bool
 ) -> tuple[pl.Series, list[Fault], list[pl.DataFrame]]:
+    name = column.name
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise ColumnError(
+            f"column {name!r} holds {column.dtype}, not numbers.",
+            code="column_kind",
+            remedy="Choose another column with --target.",
+        )
     parsed = parse_numbers(column)
     found: list[Fault] = []
     changed: list[pl.DataFrame] = []
-    name = column.name
     if parsed.unreadable.any():
         count = int(parsed.unreadable.sum())
         found.append(

@@ -35,8 +35,8 @@ _MIN_HISTORY = 4
 def find(view: View) -> list[Fault]:
     """Return faults of the readings of every amount column."""
     found: list[Fault] = []
-    for column in view.frame.columns:
-        if view.frame.schema[column].is_float():
+    for column, dtype in view.frame.schema.items():
+        if dtype.is_float():
             found += non_finite(view, column)
     for column in view.amounts:
         numbers = view.values(column)

@@ -145,8 +145,8 @@ class View:
         apart = {spec.entity, spec.time, *spec.known, *spec.hierarchy, *spec.targets}
         found = [
             c
-            for c in self.frame.columns
-            if c not in apart and self.frame.schema[c].is_numeric() and self.kind(c)
+            for c, dtype in self.frame.schema.items()
+            if c not in apart and dtype.is_numeric() and self.kind(c)
         ]
         return (*spec.targets, *found)
 
