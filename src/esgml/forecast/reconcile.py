@@ -162,7 +162,8 @@ def fit_reconciliation(
     """
     if method not in METHODS:
         raise UsageError(
-            f"no reconciliation {method!r}.", remedy=f"Use one of {', '.join(METHODS)}, auto."
+            f"no reconciliation {method!r}.",
+            remedy=f"Use one of {', '.join(METHODS)}; choose() picks one.",
         )
     size = np.ones(len(hierarchy.bottom)) if sizes is None else np.abs(np.nan_to_num(sizes))
     if size.shape != (len(hierarchy.bottom),):
