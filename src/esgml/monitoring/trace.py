@@ -16,6 +16,7 @@ from esgml.core.tasks import Task, get_task
 from esgml.monitoring.log import Record
 from esgml.registry.bundle import Bundle
 from esgml.registry.fingerprint import code_version
+from esgml.registry.versions import scalars
 
 _SHOWN = 20
 
@@ -99,7 +100,7 @@ class Trace:
                 "recorded_bundle_sha256": record.bundle_digest,
                 "created": bundle.created,
                 "params": bundle.params,
-                "metrics": bundle.metrics,
+                "metrics": scalars(bundle.metrics),
             },
             "data": data.as_dict() if data else None,
             "code": {

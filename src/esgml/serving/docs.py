@@ -43,9 +43,24 @@ def _resolve(value: Any, schemas: dict[str, Any], depth: int = 0) -> Any:
     return value
 
 
+def _layout(value: Any, indent: str = "") -> str:
+    """Return JSON with everything that fits on a line on one line."""
+    short = json.dumps(value)
+    if len(short) + len(indent) <= 76 or not isinstance(value, dict | list):
+        return short
+    inner = indent + "  "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(k)}: {_layout(v, inner)}" for k, v in value.items()]
+    else:
+        parts = [_layout(v, inner) for v in value]
+    left, right = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    lines = ",\n".join(inner + part for part in parts)
+    return f"{left}\n{lines}\n{indent}{right}"
+
+
 def _schema(content: dict[str, Any], schemas: dict[str, Any]) -> str:
     schema = content["application/json"]["schema"]
-    text = json.dumps(_resolve(schema, schemas), indent=2)
+    text = _layout(_resolve(schema, schemas))
     return f"<pre tabindex='0'>{html.escape(text)}</pre>"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pydantic
@@ -172,6 +172,19 @@ def describe(service: Service) -> ModelDescription:
     )
 
 
+def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores themselves, without what is kept by series for comparisons."""
+
+    def plain(value: Any) -> bool:
+        return value is None or isinstance(value, str | int | float)
+
+    return {
+        key: {k: v for k, v in value.items() if plain(v)} if isinstance(value, dict) else value
+        for key, value in metrics.items()
+        if plain(value) or (isinstance(value, dict) and any(map(plain, value.values())))
+    }
+
+
 def listed(service: Service) -> ListedModel:
     """Return how a model in service is listed."""
     bundle = service.bundle
@@ -180,7 +193,7 @@ def listed(service: Service) -> ListedModel:
         version=service.version,
         task=bundle.task,
         model=bundle.model_name,
-        metrics=dict(bundle.metrics),
+        metrics=headline(bundle.metrics),
         digest=service.digest,
     )
 
