@@ -245,21 +245,45 @@ def test_the_known_future_of_a_sum_is_the_mean_of_its_members() -> None:
     np.testing.assert_allclose(ahead.known[2, :, 0], [2, 5])
 
 
-def test_choose_takes_what_served_best_and_learns_only_from_before() -> None:
+def test_choose_leaves_the_average_only_for_what_is_clearly_better() -> None:
     h, rng = small(), np.random.default_rng(1)
-    truth = np.einsum("nb,wbh->wnh", h.summing, rng.uniform(50, 60, (12, 4, 5)))
-    good_sums = truth + rng.normal(0, 1, truth.shape)
-    good_sums[:, :4] += rng.normal(0, 20, (12, 4, 5))  # bottom forecasts are poor
-    fitted = choose(h, good_sums, truth)
-    assert fitted.method in ("wls", "mint")
-    assert fitted.scores is not None
-    assert fitted.scores[fitted.method] < fitted.scores["bottom_up"]
+    truth = np.einsum("nb,wbh->wnh", h.summing, rng.uniform(50, 60, (20, 4, 5)))
     poor_sums = truth + rng.normal(0, 1, truth.shape)
-    poor_sums[:, 4:] *= rng.uniform(0.5, 1.5, (12, 3, 5))
-    assert choose(h, poor_sums, truth, candidates=("bottom_up", "average")).method == "bottom_up"
-    few = choose(h, truth[:1], truth[:1])
-    assert few.method == "wls"
-    assert "too few" in few.note
+    poor_sums[:, 4:] *= rng.uniform(0.5, 1.5, (20, 3, 5))
+    fitted = choose(h, poor_sums, truth)
+    assert fitted.method in ("bottom_up", "wls", "mint")
+    assert fitted.scores is not None
+    assert fitted.scores[fitted.method] < fitted.scores["average"]
+    alike = truth + rng.normal(0, 1, truth.shape)
+    assert choose(h, alike[:6], truth[:6]).method == "average"
+
+
+def test_choose_works_with_little_or_no_past() -> None:
+    h, rng = small(), np.random.default_rng(1)
+    truth = np.einsum("nb,wbh->wnh", h.summing, rng.uniform(50, 60, (3, 4, 5)))
+    for windows in (1, 2, 3):
+        few = choose(h, truth[:windows] + 1, truth[:windows])
+        assert few.method == "average"
+    none = choose(h, truth[:0], truth[:0])
+    assert none.method == "bottom_up"
+    assert "no past" in none.note
+    assert choose(h, truth, np.full_like(truth, np.nan)).method == "bottom_up"
+
+
+def test_choose_learns_each_window_only_from_those_before_it() -> None:
+    h, rng = small(), np.random.default_rng(4)
+    truth = np.einsum("nb,wbh->wnh", h.summing, rng.uniform(50, 60, (8, 4, 5)))
+    base = truth + rng.normal(0, 3, truth.shape)
+    seen = []
+
+    def spy(hierarchy: Hierarchy, method: str, past: np.ndarray, sizes: object) -> Reconciliation:
+        seen.append(len(past))
+        return fit_reconciliation(hierarchy, method, past)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("esgml.forecast.reconcile.fit_reconciliation", spy)
+        choose(h, base, truth, candidates=("average",))
+    assert seen == [10, 15, 20, 25, 30, 35, 40]
 
 
 def test_windows_are_reconciled_as_one_alone() -> None:

@@ -44,9 +44,10 @@ __all__ = [
 ]
 
 METHODS = ("bottom_up", "top_down", "ols", "wls", "mint", "average")
-#: What `choose` picks from; the first is kept unless another is better by `MARGIN`.
-CANDIDATES = ("bottom_up", "average", "wls", "mint")
-MARGIN = 0.005
+#: What `choose` picks from; the first is kept unless another is clearly better.
+CANDIDATES = ("average", "bottom_up", "wls", "mint")
+#: Standard errors by which, and scored windows over which, another must be better.
+CLEARLY, LEAST_WINDOWS = 3.0, 4
 #: Complete residual vectors below which no covariance is estimated.
 LEAST_RESIDUALS = 20
 #: Windows that are only learned from before `choose` scores the first one.
@@ -291,8 +292,10 @@ def choose(
     Each window after the first `WARM_UP` is reconciled by every candidate, fitted on the
     errors of the windows before it. The score is the mean absolute error of a node over
     its mean size, averaged over the bottom and over the aggregates, which count half each.
-    The first candidate stays unless another is better by more than `MARGIN`; with too few
-    windows to compare ``wls`` is used.
+    The first candidate, ``average``, stays unless another is better by more than `CLEARLY`
+    standard errors over at least `LEAST_WINDOWS` scored windows: on real series, taking
+    the best of few windows did worse than any candidate. Without any past ``bottom_up``
+    is used.
 
     Parameters
     ----------
@@ -307,25 +310,43 @@ def choose(
     windows = len(base)
     errors = [_flat(actual[w] - base[w]) for w in range(windows)]
     residuals = np.concatenate([np.empty((0, len(hierarchy))), *errors])
-    if windows <= WARM_UP or not np.isfinite(residuals).any():
-        fitted = fit_reconciliation(hierarchy, "wls", residuals, sizes)
-        return replace(fitted, note="too few past windows to compare methods: wls used.")
-    scores = {}
-    for method in candidates:
-        misses = np.full((windows, *base.shape[1:]), np.nan)
-        for w in range(WARM_UP, windows):
-            fitted = fit_reconciliation(hierarchy, method, np.concatenate(errors[:w]), sizes)
-            misses[w] = np.abs(fitted.apply(base[w], nonnegative=nonnegative) - actual[w])
-        miss, volume = (finite_mean(_flat(v)) for v in (misses, np.abs(actual)))
-        relative = np.divide(miss, volume, out=np.full(len(miss), np.nan), where=volume > 0)
-        m = len(hierarchy.bottom)
-        parts = [finite_mean(part) for part in (relative[:m], relative[m:])]
-        known = [float(part) for part in parts if np.isfinite(part)]
-        scores[method] = sum(known) / len(known) if known else float("inf")
-    best = min(scores, key=lambda method: scores[method])
-    if scores[best] >= scores[candidates[0]] * (1 - MARGIN):
-        best = candidates[0]
-    return replace(fit_reconciliation(hierarchy, best, residuals, sizes), scores=scores)
+    if not np.isfinite(residuals).any():
+        fitted = fit_reconciliation(hierarchy, "bottom_up")
+        return replace(fitted, note="no past window to learn from: bottom_up used.")
+    size = finite_mean(_flat(np.abs(actual)))
+    table = {method: np.full(windows, np.nan) for method in candidates}
+    for w in range(WARM_UP, windows):
+        past = np.concatenate(errors[:w])
+        for method in candidates:
+            fitted = fit_reconciliation(hierarchy, method, past, sizes)
+            missed = np.abs(fitted.apply(base[w], nonnegative=nonnegative) - actual[w])
+            table[method][w] = _score(finite_mean(missed.T), size, len(hierarchy.bottom))
+    best = _clearly_best(table)
+    scores = {method: float(finite_mean(values)) for method, values in table.items()}
+    known = scores if np.isfinite(list(scores.values())).all() else None
+    return replace(fit_reconciliation(hierarchy, best, residuals, sizes), scores=known)
+
+
+def _score(missed: NDArray[np.float64], size: NDArray[np.float64], bottom: int) -> float:
+    """Return the mean relative error of a window, half bottom and half aggregates."""
+    relative = np.divide(missed, size, out=np.full(len(missed), np.nan), where=size > 0)
+    parts = np.array([finite_mean(part) for part in (relative[:bottom], relative[bottom:])])
+    return float(finite_mean(parts))
+
+
+def _clearly_best(table: Mapping[str, NDArray[np.float64]]) -> str:
+    """Return the first method, or the one that is better beyond doubt by the most."""
+    first, *others = table
+    best, most = first, 0.0
+    for method in others:
+        gain = table[first] - table[method]
+        gain = gain[np.isfinite(gain)]
+        if len(gain) < LEAST_WINDOWS:
+            continue
+        mean, error = float(gain.mean()), float(gain.std(ddof=1)) / len(gain) ** 0.5
+        if mean > CLEARLY * error and mean > most:
+            best, most = method, mean
+    return best
 
 
 def _flat(values: NDArray[np.float64]) -> NDArray[np.float64]:
