@@ -125,7 +125,9 @@ def test_scores_stand_beside_the_naive_forecast():
         ("MASE", "0.70", "–", "", False),
         ("Within 10 %", "60.0%", "–", "", False),
     ]
-    assert scores({"wape": None, "naive": 3}) == []
+    assert scores({"wape": None, "naive": 3, "coverage": 1}) == []
+    held = scores({"coverage": {"80": 0.812, "90": None}})
+    assert [(s.title, s.value) for s in held] == [("80 % interval held", "81.2%")]
 
 
 def series(values, **more):

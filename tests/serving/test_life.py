@@ -1,9 +1,10 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 import serving_doubles as doubles
 
-from esgml.core.errors import NotAllowedError
+from esgml.core.errors import HistoryError, NotAllowedError
 from esgml.core.events import VersionPromoted
 from esgml.core.settings import Settings
 from esgml.serving import routes
@@ -62,6 +63,42 @@ async def test_a_broken_promotion_leaves_the_old_version_in_service(start):
         assert answer.json()["model_version"] == "1"
         assert (await run.client.get("/v1/models")).json()["failed"] == {"emissions": "ValueError"}
         assert "esgml_model_load_failures_total" in (await run.client.get("/metrics")).text
+
+
+class Fragile(doubles.SeasonalMeanTask):
+    """A task whose model breaks on the made-up history, or refuses it."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def predictor(self, files):
+        predictor = super().predictor(files)
+        predictor.predict_batch = self.fail
+        return predictor
+
+    def fail(self, requests):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "served"), [(RuntimeError("broken"), False), (HistoryError("too short"), True)]
+)
+async def test_a_bundle_without_example_is_exercised_on_a_made_up_history(start, error, served):
+    item = doubles.trained()
+    schema = {k: v for k, v in item.schema.items() if k != "example"}
+    registry = registry_with(replace(item, schema=schema))
+    async with start(registry, task=Fragile(error)) as run:
+        ready = await run.client.get("/v2/health/ready")
+        assert (ready.status_code == 200) == served
+
+
+async def test_listed_metrics_leave_out_what_is_kept_by_series(start):
+    item = doubles.trained()
+    metrics = {**item.metrics, "coverage": {"80": 0.8}, "errors": {"a/b": {"t": [1.0]}}}
+    async with start(registry_with(replace(item, metrics=metrics))) as run:
+        listed = (await run.client.get("/v1/models")).json()["models"][0]
+        assert set(listed["metrics"]) == {"wape", "naive", "coverage"}
 
 
 async def test_a_pinned_version_answers_beside_the_champion(start):

@@ -84,6 +84,12 @@ def scores(metrics: Mapping[str, Any]) -> list[Score]:
             ratio = 1 - value / other if less else value / other - 1
             gain, better = f"{ratio:+.0%}", ratio > 0
         found.append(Score(title, text, beside, gain, better))
+    coverage = metrics.get("coverage")
+    if isinstance(coverage, Mapping):
+        for level in sorted(coverage):
+            held = _number(coverage, level)
+            if held is not None:
+                found.append(Score(f"{level} % interval held", f"{held:.1%}", "–", "", False))
     return found
 
 
