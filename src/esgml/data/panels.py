@@ -89,6 +89,8 @@ def to_panel(
     past_values = np.column_stack(
         [np.empty((frame.height, 0)), *(frame[c].cast(pl.Float64).to_numpy() for c in past)]
     )
+    known_values[~np.isfinite(known_values)] = np.nan
+    past_values[~np.isfinite(past_values)] = np.nan
     targets = {t: frame[t].cast(pl.Float64).to_numpy() for t in spec.targets}
     time = frame[spec.time].to_numpy()
     ordinal = frequency.ordinals(time)
@@ -164,7 +166,7 @@ def _groups(frame: pl.DataFrame, spec: SeriesSpec) -> dict[str, tuple[str, ...]]
     rows = frame.select(spec.entity, *spec.hierarchy).unique(maintain_order=True)
     groups: dict[str, tuple[str, ...]] = {}
     for entity, *labels in rows.iter_rows():
-        found = tuple(str(label) for label in labels)
+        found = tuple("" if label is None else str(label) for label in labels)
         if groups.setdefault(entity, found) != found:
             raise DataError(
                 f"entity {entity!r} belongs to two groups: {groups[entity]} and {found}.",

@@ -107,6 +107,7 @@ class _Origin:
     """One origin time of one window: who is forecast, from what."""
 
     window: int
+    moment: np.datetime64
     members: NDArray[np.int64]
     training: Panel
     history: Panel
@@ -126,7 +127,7 @@ def _origins(panel: Panel, plan: Plan, least: int) -> list[_Origin]:
             history = training.select([place[panel.keys[i]] for i in members])
             index = rows[members][:, None] + np.arange(plan.horizon)
             future = Future(panel.time[index], panel.known[index], panel.known_names)
-            found.append(_Origin(w, members, training, history, future))
+            found.append(_Origin(w, moment, members, training, history, future))
     return found
 
 
@@ -161,7 +162,7 @@ def run_backtest(
 
     def run(name: str) -> tuple[str, NDArray[np.float64], tuple[float, float]]:
         result = np.full(shape, np.nan)
-        fitted: dict[tuple[int, ...], tuple[int, TimeSeriesModel]] = {}
+        fitted: dict[tuple[int, ...], tuple[int, np.datetime64, TimeSeriesModel]] = {}
         training = predicting = 0.0
         for origin in origins:
             group = tuple(origin.members.tolist()) if panel.frequency.season > 1 else ()
@@ -169,16 +170,17 @@ def run_backtest(
             w = origin.window
             due = group not in fitted or w == plan.calibrating
             if not due:
-                since = w - fitted[group][0]
-                due = w > plan.calibrating and since >= fitted[group][1].refit_every
-                due = due or fitted[group][1].refit_every == 1
+                before, seen_until, last = fitted[group]
+                due = w > plan.calibrating and w - before >= last.refit_every
+                # series that end apart: the last fit may have seen what is still to come
+                due = due or last.refit_every == 1 or bool(seen_until > origin.moment)
             if due:
                 model: TimeSeriesModel = catalog.load("forecast", name)()  # type: ignore[assignment]
                 model.train(origin.training, horizon=plan.horizon, seed=seed)
-                fitted[group] = (w, model)
+                fitted[group] = (w, origin.moment, model)
             training += time.perf_counter() - clock
             clock = time.perf_counter()
-            result[w, origin.members] = fitted[group][1].predict(origin.history, origin.future)
+            result[w, origin.members] = fitted[group][2].predict(origin.history, origin.future)
             predicting += time.perf_counter() - clock
         return name, result, (training, predicting)
 

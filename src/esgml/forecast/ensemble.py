@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -22,9 +23,8 @@ from esgml.core.interfaces import Files, TimeSeriesModel
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.results import Forecast
 from esgml.forecast.combine import Combination
-from esgml.forecast.design import is_multiplicative
 from esgml.forecast.evaluate import Evaluation, evaluate, with_sums
-from esgml.forecast.hierarchy import aggregate, aggregate_future
+from esgml.forecast.hierarchy import Hierarchy, aggregate, aggregate_future
 from esgml.forecast.intervals import Calibration
 from esgml.forecast.reconcile import Reconciliation
 from esgml.forecast.state import pack, unpack
@@ -71,8 +71,9 @@ class Ensemble:
     def forecast(self, history: Panel, future: Future) -> Forecast:
         """Forecast the periods of `future` for the series of `history`.
 
-        Series may come in any order, and only some of them; where a hierarchy is known and
-        all of its series are given, the sums come too and add up.
+        Series may come in any order, only some of them, and others too, which take the usual
+        weights. Where a hierarchy is known and all of its series are given and end together,
+        they come first, then their sums, which add up, then the others.
 
         Raises
         ------
@@ -92,26 +93,13 @@ class Ensemble:
                 f"trained for a horizon of {self.horizon}, asked for {future.horizon}.",
                 remedy="Train with a longer horizon.",
             )
-        missing = set(self.known) - set(history.known_names)
-        if missing:
-            raise ColumnError(
-                f"known covariates {', '.join(sorted(missing))} are missing.",
-                code="column_missing",
-                remedy="Give the covariates the model was trained with, history and future.",
-            )
+        history, future = self._aligned(history, future)
         for i, key in enumerate(history.keys):
             if not np.isfinite(history.series(i)).any():
                 raise HistoryError(f"series {key.entity!r} has no observed value.")
-        place = {key: i for i, key in enumerate(history.keys)}
-        balanced = self.reconciliation
-        if balanced is not None and set(balanced.hierarchy.bottom) <= set(place):
-            order = [place[key] for key in balanced.hierarchy.bottom]
-            history = history.select(order)
-            future = Future(future.time[order], future.known[order], future.known_names)
-            history = aggregate(history, balanced.hierarchy)
-            future = aggregate_future(future, balanced.hierarchy)
-        else:
-            balanced = None
+        balanced = self._balanced(history)
+        if balanced is not None:
+            history, future = _with_sums(history, future, balanced.hierarchy)
         known = {key: i for i, key in enumerate(self.keys)}
         which = np.array([known.get(key, -1) for key in history.keys])
         usual = self.combination.weights[: self.bottom].mean(axis=0)
@@ -119,10 +107,11 @@ class Ensemble:
         each = {name: model.predict(history, future) for name, model in self.models.items()}
         mixed = Combination(self.combination.models, weights, np.zeros(len(which), dtype=bool))
         mean = mixed.apply(each)
+        nodes = len(balanced.hierarchy) if balanced is not None else 0
         if balanced is not None:
-            mean = balanced.apply(mean, nonnegative=self.nonnegative)
-        elif self.nonnegative:
-            mean = np.maximum(mean, 0.0)
+            mean[:nodes] = balanced.apply(mean[:nodes], nonnegative=self.nonnegative)
+        if self.nonnegative:
+            mean[nodes:] = np.maximum(mean[nodes:], 0.0)
         size = np.median(self.calibration.size[: self.bottom])
         calibration = Calibration(
             np.where(which >= 0, self.calibration.size[which], size),
@@ -138,6 +127,37 @@ class Ensemble:
         return Forecast(
             history.keys, future.time, mean, lower, upper, self.units, "+".join(self.models)
         )
+
+    def _aligned(self, history: Panel, future: Future) -> tuple[Panel, Future]:
+        """Return the covariates the models were trained with, in that order."""
+        given = set(history.known_names) & set(future.known_names)
+        missing = set(self.known) - given | set(self.past) - set(history.past_names)
+        if missing:
+            raise ColumnError(
+                f"covariates {', '.join(sorted(missing))} are missing.",
+                code="column_missing",
+                remedy="Give the covariates the model was trained with, history and future.",
+            )
+        own = [history.known_names.index(name) for name in self.known]
+        ahead = [future.known_names.index(name) for name in self.known]
+        past = [history.past_names.index(name) for name in self.past]
+        history = replace(
+            history,
+            known=history.known[:, own],
+            past=history.past[:, past],
+            known_names=self.known,
+            past_names=self.past,
+        )
+        return history, Future(future.time, future.known[:, :, ahead], self.known)
+
+    def _balanced(self, history: Panel) -> Reconciliation | None:
+        """Return the reconciliation, if all of its series are given and end together."""
+        if self.reconciliation is None:
+            return None
+        last = dict(zip(history.keys, history.last_time(), strict=True))
+        bottom = self.reconciliation.hierarchy.bottom
+        together = set(bottom) <= set(last) and len({last[key] for key in bottom}) == 1
+        return self.reconciliation if together else None
 
     def to_files(self) -> Files:
         """Return the forecaster as named bytes in formats that carry no code."""
@@ -197,6 +217,32 @@ class Ensemble:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError("the files do not hold a forecaster.") from error
+
+
+def _with_sums(history: Panel, future: Future, hierarchy: Hierarchy) -> tuple[Panel, Future]:
+    """Return the nodes of a hierarchy, then the series outside it."""
+    place = {key: i for i, key in enumerate(history.keys)}
+    order = [place[key] for key in hierarchy.bottom]
+    others = [i for i in range(len(history)) if i not in set(order)]
+    nodes, rest = aggregate(history, hierarchy), history.select(others)
+    inside = Future(future.time[order], future.known[order], future.known_names)
+    ahead = aggregate_future(inside, hierarchy)
+    return (
+        replace(
+            nodes,
+            keys=nodes.keys + rest.keys,
+            indptr=np.concatenate([nodes.indptr, nodes.indptr[-1] + rest.indptr[1:]]),
+            time=np.concatenate([nodes.time, rest.time]),
+            values=np.concatenate([nodes.values, rest.values]),
+            known=np.concatenate([nodes.known, rest.known]),
+            past=np.concatenate([nodes.past, rest.past]),
+        ),
+        Future(
+            np.concatenate([ahead.time, future.time[others]]),
+            np.concatenate([ahead.known, future.known[others]]),
+            future.known_names,
+        ),
+    )
 
 
 def default_horizon(frequency: Frequency) -> int:
@@ -302,7 +348,7 @@ def _complete(calibration: Calibration, panel: Panel) -> Calibration:
 
     It is the spread of the one-season changes of the series, or of all series.
     """
-    relative = is_multiplicative(panel)
+    relative = calibration.relative
     season = panel.frequency.season
     size = calibration.size.copy()
     changes = []
@@ -315,9 +361,12 @@ def _complete(calibration: Calibration, panel: Panel) -> Calibration:
     usual = np.nanmean(changes) if np.isfinite(changes).any() else 0.1
     changed = np.where(np.isfinite(changes), changes, usual)
     size = np.where(np.isfinite(size), size, changed)
-    normal = {80: 1.6, 90: 2.06, 95: 2.46, 99: 3.23}
+    # of a normal error, in units of its mean absolute value
+    normal = {
+        level: 1.2533 * NormalDist().inv_cdf(0.5 + level / 200) for level in calibration.quantile
+    }
     quantile = {
-        level: value if np.isfinite(value) else normal.get(level, 2.0)
+        level: value if np.isfinite(value) else normal[level]
         for level, value in calibration.quantile.items()
     }
     return Calibration(size, calibration.shape, quantile, relative)

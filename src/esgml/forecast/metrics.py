@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def _mean(
+    values: NDArray[np.float64], axis: int | tuple[int, ...] | None = None
+) -> NDArray[np.float64]:
+    """Mean over the finite values along `axis`; NaN where there is none."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=axis)
+    total = np.where(finite, values, 0.0).sum(axis=axis)
+    return np.asarray(
+        np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    )
+
+
 def wape_by_series(
     forecast: NDArray[np.float64], actual: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -31,8 +43,7 @@ def wape_by_series(
 
 def wape(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
     """Return the WAPE, mean over series."""
-    values = wape_by_series(forecast, actual)
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return float(_mean(wape_by_series(forecast, actual)))
 
 
 def wape_total(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
@@ -49,7 +60,7 @@ def smape(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
     """Return the symmetric mean absolute percentage error, 0 to 2, mean over all periods."""
     size = np.abs(forecast) + np.abs(actual)
     ratio = np.divide(2 * np.abs(forecast - actual), size, out=np.zeros_like(size), where=size > 0)
-    return float(np.nanmean(np.where(np.isfinite(actual), ratio, np.nan)))
+    return float(_mean(np.where(np.isfinite(actual), ratio, np.nan)))
 
 
 def within(forecast: NDArray[np.float64], actual: NDArray[np.float64], share: float = 0.1) -> float:
@@ -69,9 +80,9 @@ def mase(
     scale : array, shape (windows, n)
         Mean absolute error of the in-sample seasonal naive forecast at each origin.
     """
-    error = np.nanmean(np.abs(forecast - actual), axis=2)
+    error = _mean(np.abs(forecast - actual), axis=2)
     ratio = np.divide(error, scale, out=np.full_like(error, np.nan), where=scale > 0)
-    return float(np.nanmean(ratio)) if np.isfinite(ratio).any() else float("nan")
+    return float(_mean(ratio))
 
 
 def coverage(
@@ -91,7 +102,7 @@ def relative_width(
     lower: NDArray[np.float64], upper: NDArray[np.float64], actual: NDArray[np.float64]
 ) -> float:
     """Return the mean interval width as a share of the mean actual value, mean over series."""
-    width = np.nanmean(upper - lower, axis=(0, 2))
-    size = np.nanmean(np.abs(actual), axis=(0, 2))
+    width = _mean(upper - lower, axis=(0, 2))
+    size = _mean(np.abs(actual), axis=(0, 2))
     ratio = np.divide(width, size, out=np.full(len(size), np.nan), where=size > 0)
-    return float(np.nanmean(ratio)) if np.isfinite(ratio).any() else float("nan")
+    return float(_mean(ratio))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.core.errors import ColumnError, DataError, UsageError
+from esgml.core.errors import ColumnError, DataError, HistoryError, UsageError
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.units import factor
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
     from esgml.core.results import Forecast
     from esgml.forecast.ensemble import Ensemble
+
+_MONTH = re.compile(r"\d{4}-\d{2}")
+_LARGEST = 1e150
 
 
 def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Future]:
@@ -27,12 +32,12 @@ def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Futur
 
     Raises
     ------
-    DataError, ColumnError, UsageError
+    DataError, ColumnError, HistoryError, UnitError, UsageError
         Naming the series and field at fault.
     """
-    horizon = request.get("horizon") or ensemble.horizon
-    if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
-        raise UsageError("horizon must be a whole number of at least 1.", where="horizon")
+    if not isinstance(request, Mapping):
+        raise UsageError("a request is an object.")
+    horizon = _horizon(request.get("horizon"), ensemble)
     series = request.get("series")
     if not isinstance(series, list) or not series:
         raise DataError("a request needs at least one series.", code="empty", where="series")
@@ -40,48 +45,27 @@ def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Futur
     future_time, future_known = [], []
     for number, one in enumerate(series):
         where = f"series[{number}]"
-        key = SeriesKey(str(one.get("entity", "")), str(one.get("target") or _target(ensemble)))
+        if not isinstance(one, Mapping):
+            raise DataError("a series is an object.", code="series", where=where)
+        key = _key(one, where, ensemble)
         history = _numbers(one.get("values"), f"{where}.values")
-        if len(history) == 0:
-            raise DataError("values are empty.", code="empty", where=where)
+        if not np.isfinite(history).any():
+            raise HistoryError("there is no observed value.", code="no_values", where=where)
         unit, stored = one.get("unit"), ensemble.units.get(key.target, "")
         if unit and stored and unit != stored:
-            history = history * factor(str(unit), stored)
+            if not isinstance(unit, str) or len(unit) > 40:
+                raise DataError("unit is no name of a unit.", code="unit", where=f"{where}.unit")
+            history = history * factor(unit, stored)
         n = len(history)
-        try:
-            start = np.datetime64(str(one["start"]).removesuffix("Z").replace("+00:00", ""), "us")
-        except (KeyError, ValueError) as error:
-            raise DataError(
-                "start is no timestamp.",
-                code="timestamp",
-                where=f"{where}.start",
-                remedy="Give the start of the first period as ISO 8601, in UTC.",
-            ) from error
+        start = _start(one.get("start"), f"{where}.start")
         grid = ensemble.frequency.advance(start, np.arange(n + horizon))
-        ahead = np.full((n + horizon, len(ensemble.known)), np.nan)
-        for c, name in enumerate(ensemble.known):
-            column = _numbers((one.get("known") or {}).get(name, []), f"{where}.known.{name}")
-            if len(column) > n + horizon:
-                raise ColumnError(
-                    f"{name} has {len(column)} values for {n} periods and {horizon} ahead.",
-                    where=f"{where}.known.{name}",
-                )
-            ahead[: len(column), c] = column
-        behind = np.full((n, len(ensemble.past)), np.nan)
-        for c, name in enumerate(ensemble.past):
-            column = _numbers((one.get("past") or {}).get(name, []), f"{where}.past.{name}")
-            if len(column) > n:
-                raise ColumnError(
-                    f"{name} has {len(column)} values for {n} periods.",
-                    where=f"{where}.past.{name}",
-                )
-            behind[: len(column), c] = column
+        ahead = _covariates(one, "known", ensemble.known, n + horizon, where)
         keys.append(key)
         lengths.append(n)
         times.append(grid[:n])
         values.append(history)
         known.append(ahead[:n])
-        past.append(behind)
+        past.append(_covariates(one, "past", ensemble.past, n, where))
         future_time.append(grid[n:])
         future_known.append(ahead[n:])
     if len(set(keys)) != len(keys):
@@ -101,8 +85,75 @@ def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Futur
     return panel, Future(np.stack(future_time), np.stack(future_known), ensemble.known)
 
 
-def _target(ensemble: Ensemble) -> str:
-    return ensemble.keys[0].target
+def _horizon(value: Any, ensemble: Ensemble) -> int:
+    """Return the horizon; checked first, since the size of everything else follows from it."""
+    if value is None:
+        return ensemble.horizon
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= ensemble.horizon:
+        raise UsageError(
+            f"horizon must be a whole number from 1 to {ensemble.horizon}, the one trained for.",
+            where="horizon",
+        )
+    return value
+
+
+def _key(one: Mapping[str, Any], where: str, ensemble: Ensemble) -> SeriesKey:
+    targets = dict.fromkeys(key.target for key in ensemble.keys)
+    entity, target = one.get("entity"), one.get("target")
+    target = next(iter(targets)) if target is None else target
+    if not isinstance(entity, str) or not entity:
+        raise DataError("the name of the entity is missing.", code="entity", where=where)
+    if not isinstance(target, str) or target not in targets:
+        raise ColumnError(
+            f"no target {str(target)[:40]!r} was learned.",
+            code="target_unknown",
+            where=f"{where}.target",
+            remedy=f"Use {', '.join(targets)}.",
+        )
+    return SeriesKey(entity, target)
+
+
+def _start(value: Any, where: str) -> np.datetime64:
+    """Read the start of the first period, as ISO 8601; without a zone it is UTC."""
+    try:
+        text = value if isinstance(value, str) else ""
+        moment = dt.datetime.fromisoformat(f"{text}-01" if _MONTH.fullmatch(text) else text)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise DataError(
+            "start is no timestamp.",
+            code="timestamp",
+            where=where,
+            remedy="Give the start of the first period as ISO 8601, in UTC.",
+        ) from error
+    return np.datetime64(moment, "us")
+
+
+def _covariates(
+    one: Mapping[str, Any], kind: str, names: tuple[str, ...], length: int, where: str
+) -> NDArray[np.float64]:
+    """Return the covariates of a series, shape (length, names); NaN where not given."""
+    given = one.get(kind)
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise DataError("expected lists by name.", code=kind, where=f"{where}.{kind}")
+    if unknown := [str(name) for name in given if name not in names]:
+        raise ColumnError(
+            f"no covariate {', '.join(unknown)} was learned.",
+            where=f"{where}.{kind}",
+            remedy=f"Use {', '.join(names) or 'none'}.",
+        )
+    table = np.full((length, len(names)), np.nan)
+    for c, name in enumerate(names):
+        column = _numbers(given.get(name, []), f"{where}.{kind}.{name}")
+        if len(column) > length:
+            raise ColumnError(
+                f"{name} has {len(column)} values for {length} periods.",
+                where=f"{where}.{kind}.{name}",
+            )
+        table[: len(column), c] = column
+    return table
 
 
 def _numbers(values: Any, where: str) -> NDArray[np.float64]:
@@ -110,11 +161,15 @@ def _numbers(values: Any, where: str) -> NDArray[np.float64]:
         raise DataError("expected a list of numbers.", code="number", where=where)
     for i, value in enumerate(values):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise DataError(f"{value!r} is no number.", code="number", where=f"{where}[{i}]")
-    array = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-    if np.isinf(array).any():
-        raise DataError("values must be finite or null.", code="not_finite", where=where)
-    return array
+            raise DataError(
+                f"{str(value)[:40]!r} is no number.", code="number", where=f"{where}[{i}]"
+            )
+    # beyond this a sum of squares overflows, which no emission comes near
+    if any(value is not None and not abs(value) <= _LARGEST for value in values):
+        raise DataError(
+            "values must be finite, or null where missing.", code="not_finite", where=where
+        )
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
 def encode(forecast: Forecast, levels: tuple[int, ...]) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def score(backtest: Backtest, walk: Walk, levels: Sequence[int], bottom: int) ->
         width[str(level)] = metrics.relative_width(
             low[:, :bottom], high[:, :bottom], actual[:, :bottom]
         )
+    known = np.isfinite(actual[:, :bottom]).any(axis=(0, 2))
     own = metrics.wape_by_series(walk.forecast[first:], actual)
     naive = metrics.wape_by_series(backtest.forecasts[BASELINE][first:], actual)
     by_entity = {
@@ -102,7 +103,10 @@ def score(backtest: Backtest, walk: Walk, levels: Sequence[int], bottom: int) ->
         **point_scores(walk.forecast, backtest, bottom),
         "coverage": coverage,
         "coverage_smallest": {
-            str(level): float(np.nanmin(by_series[level][:bottom])) for level in levels
+            str(level): float(np.min(by_series[level][:bottom], initial=np.inf, where=known))
+            if known.any()
+            else None
+            for level in levels
         },
         "width": width,
         "naive": point_scores(backtest.forecasts[BASELINE], backtest, bottom),

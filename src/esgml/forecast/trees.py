@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _ZERO = 1e-35
 
 
+def _numbers(text: str) -> NDArray[np.float64]:
+    """Read numbers between blanks, every bit kept; ValueError where one is none."""
+    return np.array(text.split(), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Trees:
     """A boosted ensemble of numeric decision trees.
@@ -74,13 +79,13 @@ class Trees:
                 )
                 if int(body["num_cat"]):
                     raise IntegrityError("categorical splits are not read.")
-                leaf = np.fromstring(body["leaf_value"], sep=" ")
+                leaf = _numbers(body["leaf_value"])
                 if int(body["num_leaves"]) > 1:
-                    left = np.fromstring(body["left_child"], sep=" ").astype(np.int64)
-                    right = np.fromstring(body["right_child"], sep=" ").astype(np.int64)
-                    columns["feature"].append(np.fromstring(body["split_feature"], sep=" "))
-                    columns["threshold"].append(np.fromstring(body["threshold"], sep=" "))
-                    columns["decision"].append(np.fromstring(body["decision_type"], sep=" "))
+                    left = _numbers(body["left_child"]).astype(np.int64)
+                    right = _numbers(body["right_child"]).astype(np.int64)
+                    columns["feature"].append(_numbers(body["split_feature"]))
+                    columns["threshold"].append(_numbers(body["threshold"]))
+                    columns["decision"].append(_numbers(body["decision_type"]))
                     columns["left"].append(np.where(left >= 0, left + nodes, left - leaves))
                     columns["right"].append(np.where(right >= 0, right + nodes, right - leaves))
                     roots.append(nodes)

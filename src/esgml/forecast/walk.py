@@ -65,7 +65,7 @@ def walk_forward(
     relative : bool
         Measure errors as differences of logarithms.
     nonnegative : bool
-        Keep reconciled forecasts at or above zero.
+        Keep forecasts and bounds at or above zero.
     hierarchy : Hierarchy, optional
         The series must then be its nodes, in its order.
     only : str
@@ -107,6 +107,8 @@ def walk_forward(
         for w in np.unique(windows):
             chosen = members[windows == w]
             final[w, chosen] = base[w, chosen]
+            if nonnegative:
+                final[w, chosen] = np.maximum(base[w, chosen], 0.0)
             if balanced is not None and len(chosen) == len(backtest.keys):
                 final[w] = balanced.apply(base[w], nonnegative=nonnegative)
             if w >= backtest.plan.calibrating:
