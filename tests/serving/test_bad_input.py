@@ -32,6 +32,8 @@ BODIES = {
     "huge float": (json.dumps(changed(values=[1e300, 1.0])).encode(), 400),
     "deep": (b'{"a":' * 5000 + b"1" + b"}" * 5000, 400),
     "deep lists": (b"[" * 100_000, 400),
+    "many lists": (b"[" + b"[]," * 200_000 + b"1]", 400),
+    "large and bad": (json.dumps(changed(values=["x" * 300_000])).encode(), 400),
     "no series": (b'{"series": []}', 400),
     "unknown field": (b'{"series": [], "extra": 1}', 400),
     "series no object": (b'{"series": [1]}', 400),

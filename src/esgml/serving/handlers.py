@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from esgml.core.errors import UsageError
 from esgml.core.settings import Settings
@@ -19,6 +19,9 @@ from esgml.serving.service import Answered, Service
 
 #: How often a request moves on to the next version when its own is replaced under it.
 _MOVES = 5
+#: Bodies of more bytes are read beside the event loop.
+_LARGE = 200_000
+T = TypeVar("T")
 
 
 class Handlers:
@@ -44,7 +47,7 @@ class Handlers:
     async def forecast(self, call: Call) -> Reply:
         """Answer ``POST /v1/emissions/forecast``."""
         _require_json(call.headers)
-        document = wire.loads(call.body)
+        document = await _aside(call.body, wire.loads, call.body)
         for _ in range(_MOVES):
             service = self._hub.for_task("emissions")
             request = service.decode(document)
@@ -59,7 +62,7 @@ class Handlers:
     async def predict(self, call: Call) -> Reply:
         """Answer ``POST /v1/predict/{model}``: rows in, rows out."""
         _require_json(call.headers)
-        rows, parameters = _rows(wire.loads(call.body))
+        rows, parameters = _rows(await _aside(call.body, wire.loads, call.body))
         service, answered = await self._answer_rows(call, rows, parameters)
         main = service.rows.main_output
         return Reply(
@@ -77,8 +80,9 @@ class Handlers:
         kind = _media_type(call.headers)
         if kind.startswith(("text/", "multipart/")) or "form" in kind:
             raise HttpError(415, "content_type", "Send application/json.")
-        inference = protocol.decode(
-            call.body, call.headers.get(protocol.BINARY_HEADER), self._settings.max_rows
+        length = call.headers.get(protocol.BINARY_HEADER)
+        inference = await _aside(
+            call.body, protocol.decode, call.body, length, self._settings.max_rows
         )
         service, answered = await self._answer_rows(call, inference.rows, inference.parameters)
         each = [service.rows.answer(a.answer) for a in answered]
@@ -112,6 +116,13 @@ class Handlers:
 
     def _count(self, service: Service, rows: int) -> None:
         self._hub.metrics.predictions.add(service.name, service.version, amount=rows)
+
+
+async def _aside(body: bytes, read: Callable[..., T], *arguments: Any) -> T:
+    """Read a body; a large one in a thread, so that health and small requests go on."""
+    if len(body) <= _LARGE:
+        return read(*arguments)
+    return await asyncio.to_thread(read, *arguments)
 
 
 async def _all(answers: list[Any]) -> list[Answered]:

@@ -11,6 +11,8 @@ from esgml.core.errors import UsageError
 
 #: Deepest nesting of lists and objects that is read.
 MAX_DEPTH = 32
+#: Most lists and objects that are read.
+MAX_BRACKETS = 100_000
 #: Longest number, in characters; longer ones cannot be told apart as floats anyway.
 _MAX_DIGITS = 64
 #: What a number that overflows must hold; without it, numbers need no second look.
@@ -45,8 +47,11 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def _check_depth(body: bytes, limit: int) -> None:
-    if body.count(b"[") + body.count(b"{") <= limit:
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets <= limit:
         return
+    if brackets > MAX_BRACKETS:
+        raise _bad(f"more than {MAX_BRACKETS} lists and objects.", "too_complex")
     depth = 0
     for match in _TOKENS.finditer(body):
         token = match.group()
