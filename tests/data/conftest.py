@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from esgml.core.frames import SeriesSpec
+
+# a shared machine is slow at times; what is tested here is what comes out, not how fast
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture

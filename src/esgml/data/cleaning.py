@@ -158,12 +158,11 @@ def clean_standardized(
         changed = [c.with_columns(row=table.origin.gather(c["row"])) for c in changed]
     log += _cells_log(*changed)
     altered += changed
-    kept = frame.filter(pl.Series(keep))
-    ordered = kept.sort(spec.entity, spec.time, maintain_order=True)
-    if not kept[spec.time].equals(ordered[spec.time]) or not kept[spec.entity].equals(
-        ordered[spec.entity]
-    ):
-        log.append(LogEntry("sort", spec.time, (), kept.height, "source order", "entity, time"))
+    order = view.rows[keep[view.rows]]
+    if (np.diff(order) < 0).any():
+        log.append(LogEntry("sort", spec.time, (), len(order), "source order", "entity, time"))
+    as_it_is = len(order) == frame.height and bool((np.diff(order) == 1).all())
+    ordered = frame if as_it_is else frame[pl.Series(order)]
     asides = [a for a in (table.quarantine, *asides) if a.width]
     quarantine = (
         pl.concat(asides, how="diagonal_relaxed").sort("row", maintain_order=True)

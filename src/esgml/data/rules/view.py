@@ -33,6 +33,26 @@ _KINDS = {
 }
 
 
+def _ranks(names: pl.Series) -> Rows:
+    """Return the place of each name among the sorted names, 0 where it is missing."""
+    # numbers sort ten times as fast as texts
+    codes = names.cast(pl.Categorical).to_physical().fill_null(0).alias("code")
+    known = pl.DataFrame({"name": names, "code": codes}).drop_nulls("name").unique("code")
+    known = known.sort("name")
+    ranks = np.zeros(int(known["code"].max() or 0) + 1, dtype=np.int64)  # type: ignore[arg-type]
+    ranks[known["code"].to_numpy()] = np.arange(known.height)
+    return np.asarray(ranks[codes.to_numpy()])
+
+
+def _order(entity: Rows, time: Rows) -> Rows:
+    """Return the stable order by entity, then time."""
+    earliest = int(time.min())
+    span = int(time.max()) - earliest + 1
+    if (int(entity.max()) + 1) * span < 2**62:  # one key sorts faster than two
+        return np.argsort(entity * span + (time - earliest), kind="stable")
+    return np.lexsort((time, entity))
+
+
 @dataclass(frozen=True)
 class View:
     """Rows with an entity and a timestamp, sorted by both; ties stay in source order.
@@ -62,28 +82,22 @@ class View:
     def of(cls, frame: pl.DataFrame, spec: SeriesSpec, now: dt.datetime | None = None) -> View:
         """Sort the usable rows of a canonical table."""
         now = now or dt.datetime.now(dt.UTC).replace(tzinfo=None)
-        # codes of strings sort ten times as fast as strings
-        names = frame[spec.entity]
-        keys = pl.DataFrame(
-            {
-                "e": names.cast(pl.Categorical).to_physical(),
-                "t": frame[spec.time].cast(pl.Datetime("us")).to_physical(),
-            }
-        ).with_row_index("row")
-        keys = keys.filter(pl.col("e").is_not_null() & pl.col("t").is_not_null())
-        e, t = keys["e"].to_numpy(), keys["t"].to_numpy()
+        usable = frame[spec.entity].is_not_null() & frame[spec.time].is_not_null()
+        rows = usable.arg_true().to_numpy().astype(np.int64)
+        e = _ranks(frame[spec.entity])[rows]
+        t = frame[spec.time].cast(pl.Datetime("us")).to_physical().to_numpy()[rows]
         ordered = bool(((e[1:] > e[:-1]) | ((e[1:] == e[:-1]) & (t[1:] >= t[:-1]))).all())
         if not ordered:
-            keys = keys.sort("e", "t", maintain_order=True)
-            e, t = keys["e"].to_numpy(), keys["t"].to_numpy()
+            order = _order(e, t)
+            rows, e, t = rows[order], e[order], t[order]
         change = np.flatnonzero(e[1:] != e[:-1]) + 1
         bounds = [0, *change.tolist(), len(e)] if len(e) else [0]
         return cls(
             frame,
             spec,
-            keys["row"].to_numpy().astype(np.int64),
+            rows,
             np.array(bounds, dtype=np.int64),
-            t.view("datetime64[us]") if t.dtype == np.int64 else t.astype("datetime64[us]"),
+            t.astype(np.int64).view("datetime64[us]"),
             np.datetime64(now, "us"),
         )
 
