@@ -15,7 +15,7 @@ from esgml.core.errors import ColumnError, UnitError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.core.units import compatible, factor, is_unit, stored_unit
 from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault, row_numbers, set_aside
-from esgml.data.numbers import parse_numbers
+from esgml.data.numeric import parse_numbers
 from esgml.data.timestamps import parse_times
 
 _ENTITY = ("facility_id", "entity", "facility", "site_id", "site", "entity_id")

@@ -10,7 +10,7 @@ import polars as pl
 
 from esgml.core.errors import ColumnError, DataError, UsageError
 from esgml.core.frames import Fault, SeriesSpec, Severity
-from esgml.data.numbers import is_mostly_numeric
+from esgml.data.numeric import is_mostly_numeric
 from esgml.data.timestamps import parse_times
 
 _DEFAULTS = SeriesSpec()

@@ -17,7 +17,7 @@ from esgml.core.errors import ColumnError, DataError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault
 from esgml.data.long_table import is_long, widen
-from esgml.data.numbers import is_mostly_numeric, parse_numbers
+from esgml.data.numeric import is_mostly_numeric, parse_numbers
 from esgml.data.roles import resolve_entity, resolve_targets, resolve_time
 from esgml.data.timestamps import parse_times
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esgml.data.numbers import is_mostly_numeric, parse_numbers
+from esgml.data.numeric import is_mostly_numeric, parse_numbers
 
 
 @pytest.mark.parametrize(
