@@ -19,7 +19,7 @@ from esgml.core.panel import Panel, SeriesKey
 from esgml.data.panels import to_panel
 from esgml.forecast import projection
 from esgml.forecast.annual import annual_histories
-from esgml.forecast.drift import estimate_drift
+from esgml.forecast.drift import estimate_drift, independent_changes
 from esgml.forecast.projection import project, simulate
 from esgml.forecast.targets import Question, TargetReport, assess_target
 
@@ -58,6 +58,20 @@ def test_drift_and_innovation_are_found() -> None:
     assert np.median(drift.innovation) == pytest.approx(0.08, rel=0.1)
     assert drift.correlation < 0.1
     assert drift.own_error.max() < 0.02  # all alike: hardly any drift of their own
+
+
+def test_overlapping_changes_are_not_counted_twice() -> None:
+    """Monthly histories give the innovation that the annual totals have."""
+    assert independent_changes(5, 1) == 5
+    assert independent_changes(1, 12) == 1
+    assert independent_changes(13, 12) == pytest.approx(1.25, abs=0.01)
+    rng = np.random.default_rng(10)
+    values = np.exp(np.cumsum(rng.normal(0, 0.03, (150, 144)), axis=1))
+    truth = np.diff(np.log(values.reshape(150, 12, 12).sum(axis=2)), axis=1).std()
+    for years in (4, 12):
+        columns = {f"e{i:03d}": row[: 12 * years].tolist() for i, row in enumerate(values)}
+        drift = estimate_drift(annual_histories(panel_of(columns, "MS")))
+        assert np.median(drift.innovation) == pytest.approx(truth, rel=0.15)
 
 
 def test_own_drift_is_believed_where_series_differ_for_long() -> None:

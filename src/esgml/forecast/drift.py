@@ -13,6 +13,7 @@ there it says little and its bands are accordingly wide.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -75,8 +76,7 @@ def estimate_drift(histories: Sequence[AnnualHistory]) -> Drift:
         if len(change) == 0:
             continue
         clipped = np.clip(change, -LARGEST, LARGEST)
-        # changes that share all but one part of their years count as one year in `parts`
-        count[i] = 1 + (len(clipped) - 1) / histories[i].parts
+        count[i] = independent_changes(len(clipped), histories[i].parts)
         mean[i] = clipped.mean()
         if count[i] > 1:
             spread[i] = clipped.var() * count[i] / (count[i] - 1)
@@ -87,6 +87,21 @@ def estimate_drift(histories: Sequence[AnnualHistory]) -> Drift:
     drift = Drift(common + own, common_error, own_error, innovation, freedom, 0.0)
     correlation = _correlation(growths, drift)
     return Drift(common + own, common_error, own_error, innovation, freedom, correlation)
+
+
+@functools.cache
+def independent_changes(n: int, parts: int) -> float:
+    """Return how many independent changes `n` overlapping ones are worth.
+
+    The change of a rolling annual sum weighs the changes of its `parts` like a triangle
+    two years wide, so neighbours are nearly equal: 13 monthly ones, which span one year
+    from first to last, are worth 1.4.
+    """
+    triangle = np.concatenate([np.arange(1, parts + 1), np.arange(parts - 1, 0, -1)])
+    shared = np.correlate(triangle, triangle, "full")[len(triangle) - 1 :] / (triangle**2).sum()
+    lags = np.arange(1, min(n, len(shared)))
+    total = n + 2 * float(((n - lags) * shared[lags]).sum())
+    return n * n / total
 
 
 Growths = Sequence[tuple["NDArray[np.float64]", "NDArray[np.int64]"]]
@@ -121,13 +136,21 @@ def _innovation(
     several = count > 1
     usual = PRIOR_INNOVATION**2
     if several.sum() >= 3:
-        usual = max(float(np.median(spread[several])), LEAST_INNOVATION**2)
+        usual = max(_typical(spread[several], count[several] - 1), LEAST_INNOVATION**2)
     elif (count == 1).any():  # a single change each: its size is all there is
         once = (mean[count == 1] - common) ** 2
         usual = (usual * PRIOR_WEIGHT + once.sum()) / (PRIOR_WEIGHT + len(once))
     weight = np.where(several, count - 1, 0.0)
     variance = (PRIOR_WEIGHT * usual + weight * spread) / (PRIOR_WEIGHT + weight)
     return np.sqrt(np.maximum(variance, LEAST_INNOVATION**2)), PRIOR_WEIGHT + weight
+
+
+def _typical(spread: NDArray[np.float64], freedom: NDArray[np.float64]) -> float:
+    """Return the variance of the median series; sample variances lie mostly below it."""
+    from scipy.stats import chi2
+
+    typical = max(float(np.median(freedom)), 1.0)
+    return float(np.median(spread) * typical / chi2.ppf(0.5, typical))
 
 
 def _own(

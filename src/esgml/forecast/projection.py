@@ -23,7 +23,11 @@ _LARGEST_LOG = 700.0
 
 @dataclass(frozen=True)
 class Start:
-    """Where a projection begins: the year, its total, and the share of it not observed."""
+    """Where a projection begins: the year, its total, and the share of it not observed.
+
+    The error of a completed year has `unseen` squared times the variance of a year: what
+    is left of it tends to go on as what was seen.
+    """
 
     year: int
     total: float
@@ -66,7 +70,7 @@ def project(history: AnnualHistory, drift: Drift, i: int, year: int) -> Projecti
     """Return the distribution of the total of `year` of series number `i` of `drift`."""
     start = start_of(history)
     ahead = year - start.year
-    variance = (ahead + start.unseen) * drift.innovation[i] ** 2
+    variance = (ahead + start.unseen**2) * drift.innovation[i] ** 2
     variance += ahead**2 * (drift.common_error**2 + drift.own_error[i] ** 2)
     location = np.log(start.total) + ahead * drift.mean[i]
     scale = max(float(np.sqrt(variance)), 1e-9)
@@ -124,7 +128,7 @@ def simulate(
         for t, year in enumerate(years):
             noise = shared * rng.standard_normal((size, 1))
             noise = noise + alone * rng.standard_normal((size, n))
-            rest = np.sqrt(np.where(year == begin, unseen, 0.0))
+            rest = np.where(year == begin, unseen, 0.0)
             away += np.where(year > begin, slope + step * noise, rest * step * noise)
             ratio = np.exp(np.clip(away, -FARTHEST, FARTHEST))
             middle = total * np.exp(np.maximum(year - begin, 0) * drift.mean)
