@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import sqlite3
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -199,9 +200,10 @@ def test_too_many_waiting_are_refused(path):
         real(connection, items)
 
     log._write = slow
+    one = event()
     with pytest.raises(StorageError) as caught:
-        for i in range(4):
-            log.record(event(i))
+        for i in range(2000):  # the writer holds at most a batch of 1000 while it is held up
+            log.record(replace(one, prediction_id=f"id-{i}"))
     assert caught.value.code == "log_full"
     gate.set()
     log.close()
@@ -256,3 +258,35 @@ def test_records_hash_every_field(path):
         {"seconds": 1.0},
     ):
         assert not replace(record, **change).intact
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from esgml.core.events import PredictionMade
+from esgml.monitoring.log import PredictionLog
+log = PredictionLog(Path(sys.argv[1]))
+for i in range(100_000):
+    name = f"{sys.argv[2]}-{i}"
+    log.record(PredictionMade(name, "m", "1", {"i": i}, {"o": [i / 7] * 50}, 0.0))
+    if i % 7 == 0:
+        log.flush()
+        print(name, flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_breaks_no_chain_and_loses_nothing_flushed(path):
+    flushed = []
+    for attempt in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(path), str(attempt)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        flushed += [process.stdout.readline().strip() for _ in range(5 + 11 * attempt)]
+        process.kill()
+        rest, _ = process.communicate()
+        flushed += rest.split("\n")[:-1]
+    assert logs.check(path) == []
+    kept = {record.id for record in logs.latest(path, 1_000_000)}
+    assert set(flushed) <= kept and len(flushed) > 80

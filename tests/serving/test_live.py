@@ -88,7 +88,7 @@ task = doubles.SeasonalMeanTask()
 settings = Settings(port=0)
 app = create_app(settings, registry, task_of=lambda name: task, cache_size=0)
 listener = open_socket(settings)
-serve(app, listener, drain_seconds=1.0, on_ready=lambda: print(url_of(listener), flush=True))
+serve(app, listener, drain_seconds=3.0, on_ready=lambda: print(url_of(listener), flush=True))
 print("ended", flush=True)
 """
 
