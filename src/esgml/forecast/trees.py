@@ -19,6 +19,27 @@ if TYPE_CHECKING:
 _ZERO = 1e-35
 
 
+#: What is read of a tree, and its name in the text.
+_FIELDS = {
+    "feature": "split_feature",
+    "threshold": "threshold",
+    "decision": "decision_type",
+    "left": "left_child",
+    "right": "right_child",
+}
+
+
+def _verify(tree: dict[str, NDArray[np.float64]], leaves: int, features: int) -> None:
+    """Refuse a tree of the wrong size, or whose walk could leave it or never end."""
+    node = np.arange(leaves - 1)
+    if any(len(column) != len(node) for column in tree.values()):
+        raise IntegrityError("a tree does not have the splits it says.")
+    child = np.stack([tree["left"], tree["right"]])
+    inside = np.where(child >= 0, (child > node) & (child < len(node)), child >= -leaves)
+    if not inside.all() or not ((tree["feature"] >= 0) & (tree["feature"] < features)).all():
+        raise IntegrityError("a tree points outside of itself.")
+
+
 def _numbers(text: str) -> NDArray[np.float64]:
     """Read numbers between blanks, every bit kept; ValueError where one is none."""
     return np.array(text.split(), dtype=np.float64)
@@ -67,9 +88,7 @@ class Trees:
             if fields.get("num_class") != "1":
                 raise IntegrityError("only single-output tree models are read.")
             features = int(fields["max_feature_idx"]) + 1
-            columns: dict[str, list[NDArray[np.float64]]] = {
-                k: [] for k in ("feature", "left", "right", "threshold", "decision", "leaf")
-            }
+            columns: dict[str, list[NDArray[np.float64]]] = {k: [] for k in (*_FIELDS, "leaf")}
             roots, nodes, leaves = [], 0, 0
             for block in blocks:
                 body = dict(
@@ -80,16 +99,18 @@ class Trees:
                 if int(body["num_cat"]):
                     raise IntegrityError("categorical splits are not read.")
                 leaf = _numbers(body["leaf_value"])
-                if int(body["num_leaves"]) > 1:
-                    left = _numbers(body["left_child"]).astype(np.int64)
-                    right = _numbers(body["right_child"]).astype(np.int64)
-                    columns["feature"].append(_numbers(body["split_feature"]))
-                    columns["threshold"].append(_numbers(body["threshold"]))
-                    columns["decision"].append(_numbers(body["decision_type"]))
-                    columns["left"].append(np.where(left >= 0, left + nodes, left - leaves))
-                    columns["right"].append(np.where(right >= 0, right + nodes, right - leaves))
+                if len(leaf) != int(body["num_leaves"]):
+                    raise IntegrityError("a tree does not have the leaves it says.")
+                if len(leaf) > 1:
+                    tree = {k: _numbers(body[field]) for k, field in _FIELDS.items()}
+                    _verify(tree, len(leaf), features)
+                    for side in ("left", "right"):
+                        child = tree[side].astype(np.int64)
+                        tree[side] = np.where(child >= 0, child + nodes, child - leaves)
+                    for k, column in tree.items():
+                        columns[k].append(column)
                     roots.append(nodes)
-                    nodes += len(left)
+                    nodes += len(leaf) - 1
                 else:
                     roots.append(-1 - leaves)
                 columns["leaf"].append(leaf)
