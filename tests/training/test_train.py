@@ -33,7 +33,9 @@ def test_trains_registers_and_releases_the_first_version(settings, sites):
     (model,) = report.models
     assert (model.task, model.name, model.version, model.model) == ("toy", "toy", "1", "weekday")
     assert model.champion and "first version" in model.reason
-    assert model.metrics == {"wape": 0.1, "naive": {"wape": 0.2}}  # long lists stay inside
+    # long lists stay in the bundle, timings in the run record
+    inside = {"weekday": {"wape": 0.1}}
+    assert model.metrics == {"wape": 0.1, "naive": {"wape": 0.2}, "models": inside}
     assert model.beside_naive() == [("wape", 0.1, 0.2)]
     bundle = ModelRegistry(settings).get("toy")
     assert bundle.metrics["errors"] == {"a": {"w": [1.0]}}
@@ -51,6 +53,7 @@ def test_keeps_a_run_record_and_no_steps_of_a_finished_run(settings, sites):
     assert record.result["version"] == "1" and record.result["metrics"]["wape"] == 0.1
     assert record.libraries["polars"] == pl.__version__
     (attempt,) = record.attempts
+    assert {*attempt.timings} == {"train_seconds", "models"}
     assert attempt.seconds > 0 and attempt.finished > attempt.started
     assert {name: step["reused"] for name, step in attempt.steps.items()} == {
         "fit": False,

@@ -86,7 +86,13 @@ class WeekdayTask(Task):
             "toy",
             "weekday",
             {STATE: json.dumps(state, sort_keys=True).encode()},
-            {"wape": wape, "naive": {"wape": 0.2}, "errors": {"a": {"w": [1.0]}}},
+            {
+                "wape": wape,
+                "naive": {"wape": 0.2},
+                "errors": {"a": {"w": [1.0]}},
+                "train_seconds": time.time(),
+                "models": {"weekday": {"seconds": time.time(), "wape": wape}},
+            },
             {"seed": options.seed},
             {
                 "frequency": panel.frequency.code,

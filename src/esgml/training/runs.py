@@ -92,6 +92,8 @@ class Attempt:
         Seconds, size and reuse of each step.
     damaged : list of str
         Steps computed again because their stored bytes were wrong.
+    timings : dict
+        Seconds that the task measured itself.
     error : dict
         ``code, message, where, remedy`` of a failure.
     """
@@ -104,6 +106,7 @@ class Attempt:
     seconds: float | None = None
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
+    timings: dict[str, Any] = field(default_factory=dict)
     error: dict[str, str] = field(default_factory=dict)
 
 

@@ -283,9 +283,7 @@ class ModelTrainingPipeline:
             "champion": verdict.promoted,
             "reason": verdict.reason,
         }
-        ended = record.end(
-            "done", seconds=done["seconds"], steps=done["steps"], damaged=done["damaged"]
-        )
+        ended = record.end("done", **{k: v for k, v in done.items() if k != "digest"})
         self.tracker.write(RunRecord(**{**vars(ended), "result": result}))
         for leftover in (STEPS, RESULT):  # what they held is in the registry now
             Checkpoints(outcome.folder / leftover).clear()

@@ -21,6 +21,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +63,7 @@ def train(job: Job, folder: Path, tell: Callable[[dict[str, Any]], None]) -> dic
     Returns
     -------
     dict
-        ``digest`` of the bundle, ``seconds`` of training, ``steps`` and ``damaged``.
+        ``digest`` of the bundle, ``seconds`` of training, ``steps``, ``damaged``, ``timings``.
 
     Raises
     ------
@@ -82,7 +84,13 @@ def train(job: Job, folder: Path, tell: Callable[[dict[str, Any]], None]) -> dic
         tell({"step": RESULT, "seconds": 0.0, "reused": True})
         steps = {RESULT: {"seconds": 0.0, "reused": True, "bytes": len(kept.manifest())}}
         seconds = time.perf_counter() - started
-        return {"digest": kept.digest, "seconds": seconds, "steps": steps, "damaged": []}
+        return {
+            "digest": kept.digest,
+            "seconds": seconds,
+            "steps": steps,
+            "damaged": [],
+            "timings": {},
+        }
     if fingerprint(frame, spec.time).sha256 != expected.sha256:
         raise IntegrityError(
             "the stored training table was changed.",
@@ -105,7 +113,8 @@ def train(job: Job, folder: Path, tell: Callable[[dict[str, Any]], None]) -> dic
     started = time.perf_counter()
     trained = task.train(frame, spec, options)
     seconds = time.perf_counter() - started
-    bundle = Bundle.from_trained(trained, expected)
+    metrics, timings = without_timings(trained.metrics)
+    bundle = Bundle.from_trained(replace(trained, metrics=metrics), expected)
     try:
         write_folder_atomic(folder / RESULT, bundle.to_files())
     except StorageError as error:
@@ -117,7 +126,34 @@ def train(job: Job, folder: Path, tell: Callable[[dict[str, Any]], None]) -> dic
         "seconds": seconds,
         "steps": checkpoints.steps,
         "damaged": checkpoints.damaged,
+        "timings": timings,
     }
+
+
+def without_timings(metrics: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take ``seconds`` and ``*_seconds`` out of metrics, at every depth.
+
+    How long a step took belongs to the run; a bundle that kept it would have other bytes
+    every time it is made.
+
+    Returns
+    -------
+    metrics : dict
+    timings : dict
+        What was taken out, in the same places.
+    """
+    kept: dict[str, Any] = {}
+    timings: dict[str, Any] = {}
+    for name, value in metrics.items():
+        if name == "seconds" or name.endswith("_seconds"):
+            timings[name] = value
+        elif isinstance(value, Mapping):
+            kept[name], inside = without_timings(value)
+            if inside:
+                timings[name] = inside
+        else:
+            kept[name] = value
+    return kept, timings
 
 
 def _kept(folder: Path) -> Bundle | None:

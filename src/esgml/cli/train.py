@@ -1,0 +1,115 @@
+"""``esgml train``: learn from a table, register what came out, release what is better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from esgml.cli import options
+from esgml.cli.output import note, table, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from esgml.training.report import TrainedModel, TrainingReport
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+#: Metrics of the table for people, where a task has them; the rest is in the card.
+SHOWN = ("wape", "mase", "smape", "wape_total")
+
+
+@app.command()
+def train(
+    data: options.Data,
+    task: Annotated[str, typer.Option(help="Tasks, comma-separated, or all.")] = "all",
+    model: Annotated[str, typer.Option(help="auto, or the name of one model.")] = "auto",
+    seed: options.Seed = 0,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Periods ahead; chosen for the data if omitted.")
+    ] = None,
+    levels: options.Levels = "80,90",
+    entity: options.Entity = "entity",
+    time: options.Time = "timestamp",
+    target: options.Target = "",
+    known: options.Known = "",
+    hierarchy: options.Hierarchy = "",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; as many as cores if omitted.")
+    ] = None,
+    as_json: options.Json = False,
+    workspace: options.Workspace = options.DEFAULT_WORKSPACE,
+) -> None:
+    """Train tasks in parallel, register each, and release what beats its naive baseline.
+
+    The same command after a kill goes on with the steps that were finished.
+    """
+    from esgml.core.settings import Settings
+    from esgml.data.load import load
+    from esgml.training.train import ModelTrainingPipeline
+
+    loaded = load(data, options.series_spec(entity, time, target, known, hierarchy))
+    for fault in loaded.report.faults:
+        note(f"{fault.severity}: {fault.code}: {fault.message}")
+    pipeline = ModelTrainingPipeline(Settings(workspace=workspace), workers=workers, notice=note)
+    report = pipeline.train_all_models(
+        loaded,
+        tasks=task,
+        model=model,
+        horizon=horizon,
+        levels=options.levels(levels),
+        seed=seed,
+    )
+    for failure in report.failures:
+        note(f"error: {failure.as_error()}")
+    for name, reason in report.skipped.items():
+        note(f"skipped {name}: {reason}")
+    report.raise_on_failures()
+    if as_json:
+        write_json("esgml.train/1", report.as_dict())
+    else:
+        show(report)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def show(report: TrainingReport) -> None:
+    """Print what was trained, the naive baseline beside each metric."""
+    table(
+        "Trained models, the naive baseline beside them (lower is better)",
+        ("task", "version", "champion", "model", "metric", "value", "naive", "gain", "seconds"),
+        (row for model in report.models for row in rows(model)),
+    )
+    for model in report.models:
+        coverage = model.metrics.get("coverage")
+        if isinstance(coverage, dict) and coverage:
+            held = ", ".join(f"{level} %: {share:.1%}" for level, share in coverage.items())
+            typer.echo(f"{model.name} {model.version}: intervals held the truth {held}")
+        typer.echo(f"{model.name} {model.version}: {_released(model)}")
+
+
+def rows(model: TrainedModel) -> Sequence[Sequence[object]]:
+    """Return the rows of one model: its headline metric first."""
+    found = model.beside_naive()
+    first = {name for name, _, _ in found[:1]}
+    kept = [row for row in found if row[0] in first or (row[0] in SHOWN and row[2] is not None)]
+    lines: list[Sequence[object]] = []
+    for i, (name, value, naive) in enumerate(kept):
+        head = (model.task, model.version, "yes" if model.champion else "no", model.model)
+        gain = "-" if not naive else f"{(naive - value) / abs(naive):+.1%}"
+        lines.append(
+            (
+                *(head if i == 0 else ("",) * 4),
+                name,
+                value,
+                "-" if naive is None else naive,
+                gain,
+                f"{model.seconds:.1f}" if i == 0 else "",
+            )
+        )
+    return lines or [(model.task, model.version, "-", model.model, "-", "-", "-", "-", "-")]
+
+
+def _released(model: TrainedModel) -> str:
+    return f"{'champion: ' if model.champion else ''}{model.reason}"
