@@ -103,14 +103,15 @@ def _show_calibration(record: dict[str, Any]) -> None:
         )
         return
     asked = record["asked"]
-    title = (
+    sentence = (
         f"Past questions of this kind ({asked['years_ahead']} years ahead,"
         f" {asked['reduction']:.0f} % in {asked['years_since_base'] + asked['years_ahead']} years):"
         f" {record['cases']} cases, Brier {record['brier']:.3f}"
         f" (always the base rate {record['base_rate']:.2f}: {record['base_rate_brier']:.3f})"
     )
+    typer.echo(sentence)
     table(
-        title,
+        "How often it happened",
         ["said", "cases", "mean said", "happened"],
         (
             [

@@ -5,7 +5,7 @@
     15min, h, D  -> months -> 12 a year        W -> 52 a year (by their starts)
     MS -> 12 a year    QS -> 4 a year          YS -> 1 a year
 
-A month with at least 90 % of its periods observed counts as whole, its sum scaled up; a
+A month with at least 75 % of its periods observed counts as whole, its sum scaled up; a
 year is complete when all its parts are there. The year that is still running is completed
 with the pattern of the year before: observed so far / same part of last year x last year.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from esgml.core.panel import Panel, SeriesKey
 
 #: Share of a part's periods, and of a year's parts, that must be observed.
-WHOLE_PART, WHOLE_YEAR = 0.9, 0.97
+WHOLE_PART, WHOLE_YEAR = 0.75, 0.97
 #: Share of a running year below which it says nothing yet.
 LEAST_SHARE = 0.08
 _DAY = np.timedelta64(1, "D")

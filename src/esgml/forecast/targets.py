@@ -143,7 +143,8 @@ def assess_target(panel: Panel, question: Question, *, seed: int = 0) -> TargetR
         )
     results: list[dict[str, Any]] = []
     sums: list[dict[str, Any]] = []
-    for target in dict.fromkeys(history.key.target for history in able):
+    present = dict.fromkeys(history.key.target for history in able)
+    for target in sorted(present, key=[*panel.units, *present].index):
         members = [history for history in able if history.key.target == target]
         pool = [h for h in histories if h.key.target == target]
         drift = _select(estimate_drift(pool), [pool.index(h) for h in members])
