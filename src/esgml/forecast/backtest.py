@@ -55,8 +55,8 @@ def plan_windows(
 ) -> Plan:
     """Plan `windows` scored windows `step` periods apart, and earlier ones to calibrate on.
 
-    As many calibrating windows are taken as the history allows while it keeps at least two
-    thirds of the periods before the first scored origin.
+    As many calibrating windows are taken as the history allows while it keeps at least half
+    of the periods before the first scored origin.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def plan_windows(
     spacing = horizon
     if panel.frequency.sub_daily:
         spacing = max(horizon, 3 * panel.frequency.season)  # meet different weekdays
-    room = (longest - first - least) // 3
+    room = (longest - first - least) // 2
     extra = int(min(calibrating, max(room // spacing, 0)))
     if panel.frequency.season == 1:
         extra = int(min(calibrating, max(longest - first - least, 0)))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: The pool of ``auto`` where a season repeats, and where none does (annual data). Chosen by
 #: measurement on real series; the other models of the catalog are run by name or for
 #: comparison.
-SEASONAL = (BASELINE, "theta", "ridge", "lightgbm_direct", "gaussian_process")
+SEASONAL = (BASELINE, "theta", "ridge", "lightgbm_direct", "gaussian_process", "lstm")
 ANNUAL = (BASELINE, "shrunk_growth")
 
 

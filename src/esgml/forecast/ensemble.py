@@ -32,6 +32,9 @@ from esgml.forecast.state import pack, unpack
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 CONFIG = "ensemble.json"
 #: A model with less weight than this in every series is not shipped.
 LEAST_WEIGHT = 0.02
@@ -112,13 +115,7 @@ class Ensemble:
             mean[:nodes] = balanced.apply(mean[:nodes], nonnegative=self.nonnegative)
         if self.nonnegative:
             mean[nodes:] = np.maximum(mean[nodes:], 0.0)
-        size = np.median(self.calibration.size[: self.bottom])
-        calibration = Calibration(
-            np.where(which >= 0, self.calibration.size[which], size),
-            self.calibration.shape,
-            self.calibration.quantile,
-            self.calibration.relative,
-        )
+        calibration = _for_series(self.calibration, which, self.bottom)
         lower, upper = {}, {}
         for level in self.levels:
             low, high = calibration.bounds(mean, level)
@@ -245,6 +242,16 @@ def _with_sums(history: Panel, future: Future, hierarchy: Hierarchy) -> tuple[Pa
     )
 
 
+def _for_series(calibration: Calibration, which: NDArray[np.int64], bottom: int) -> Calibration:
+    """Return the calibration of series by number; -1 is a series not seen in training."""
+
+    def pick(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(which >= 0, values[which], np.median(values[:bottom]))
+
+    quantile = {level: pick(q) for level, q in calibration.quantile.items()}
+    return Calibration(pick(calibration.size), calibration.shape, quantile, calibration.relative)
+
+
 def default_horizon(frequency: Frequency) -> int:
     """Return the usual horizon: a day of hours, a week of days, a year of months."""
     return {"W": 13, "MS": 12, "QS": 4, "YS": 1}.get(frequency.code, frequency.season)
@@ -346,7 +353,7 @@ def _fit(
 def _complete(calibration: Calibration, panel: Panel) -> Calibration:
     """Give a usual error to series and levels without any past window.
 
-    It is the spread of the one-season changes of the series, or of all series.
+    It is the usual relative change over one season of the series, or of all series.
     """
     relative = calibration.relative
     season = panel.frequency.season
@@ -354,9 +361,8 @@ def _complete(calibration: Calibration, panel: Panel) -> Calibration:
     changes = []
     for i in range(len(panel)):
         values = panel.series(i)
-        values = np.log(np.maximum(values, 1e-12)) if relative else values
         lag = season if len(values) > season else 1
-        steps = np.abs(values[lag:] - values[:-lag])
+        steps = np.abs(values[lag:] - values[:-lag]) / (np.nanmean(np.abs(values)) + 1e-12)
         changes.append(float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan)
     usual = np.nanmean(changes) if np.isfinite(changes).any() else 0.1
     changed = np.where(np.isfinite(changes), changes, usual)

@@ -7,7 +7,8 @@ over series after dividing each by its usual size, so short histories borrow fro
 References
 ----------
 Papadopoulos et al. (2002), normalized conformal prediction; Gibbs & Candes (2021), adaptive
-conformal inference. Deviation: the adaptive level moves once per window, with all series.
+conformal inference. Deviation: the adaptive level of a series moves once per window, partly
+with its own misses and partly with those of all series.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 #: Errors counted as prior when a series' own size is estimated.
 PRIOR = 10.0
 #: Step of the adaptive level per window.
-GAMMA = 0.04
+GAMMA = 0.12
+#: Share of a series' own misses in its adaptive level; the rest is that of all series.
+OWN = 0.5
 #: Windows after which an error counts half.
-HALF_LIFE = 16.0
+HALF_LIFE = 8.0
 #: Windows before the adaptive level starts to learn.
 WARM_UP = 3
 
@@ -42,39 +45,42 @@ class Calibration:
     Attributes
     ----------
     size : array, shape (n,)
-        Usual error of each series, relative (log) or in the unit of the target.
+        Usual error of each series: a difference of logarithms, or a share of the level.
     shape : array, shape (horizon,)
         Growth of the error with the step ahead, mean 1.
-    quantile : dict of level to float
-        How many usual errors the interval reaches.
+    quantile : dict of level to array, shape (n,)
+        How many usual errors the interval of each series reaches.
     relative : bool
         Whether errors are differences of logarithms.
     """
 
     size: NDArray[np.float64]
     shape: NDArray[np.float64]
-    quantile: dict[int, float]
+    quantile: dict[int, NDArray[np.float64]]
     relative: bool
 
     def bounds(
         self, mean: NDArray[np.float64], level: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return lower and upper bounds around forecasts of shape (n, horizon)."""
-        reach = self.quantile[level] * self.size[:, None] * self.shape[None, : mean.shape[1]]
+        reach = (self.quantile[level] * self.size)[:, None] * self.shape[None, : mean.shape[1]]
         if self.relative:
             return mean * np.exp(-reach), mean * np.exp(reach)
+        reach = reach * _unit(mean)
         return mean - reach, mean + reach
 
     def select(self, which: Sequence[int]) -> Calibration:
         """Return the calibration of the series numbered `which`."""
-        return Calibration(self.size[list(which)], self.shape, self.quantile, self.relative)
+        places = list(which)
+        quantile = {level: q[places] for level, q in self.quantile.items()}
+        return Calibration(self.size[places], self.shape, quantile, self.relative)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration as JSON values."""
         return {
             "size": pack(self.size),
             "shape": pack(self.shape),
-            "quantile": {str(k): v for k, v in self.quantile.items()},
+            "quantile": {str(k): pack(v) for k, v in self.quantile.items()},
             "relative": self.relative,
         }
 
@@ -84,7 +90,7 @@ class Calibration:
         return cls(
             unpack(value["size"]),
             unpack(value["shape"]),
-            {int(k): float(v) for k, v in value["quantile"].items()},
+            {int(k): unpack(v) for k, v in value["quantile"].items()},
             bool(value["relative"]),
         )
 
@@ -95,7 +101,6 @@ def calibrate(
     levels: Sequence[int],
     *,
     relative: bool,
-    fallback: NDArray[np.float64] | None = None,
 ) -> Calibration:
     """Learn from past windows how far to reach.
 
@@ -107,8 +112,6 @@ def calibrate(
         Interval levels in percent.
     relative : bool
         Take errors as differences of logarithms; all values must be positive.
-    fallback : array, shape (n,), optional
-        Usual error where no past window exists.
 
     Returns
     -------
@@ -117,7 +120,9 @@ def calibrate(
     windows = len(actual)
     error = _errors(forecast, actual, relative)
     wanted = {level: 1 - level / 100 for level in levels}
-    miss = dict(wanted)
+    miss: dict[int, NDArray[np.float64]] = {
+        level: np.full(error.shape[1], rate) for level, rate in wanted.items()
+    }
     for w in range(WARM_UP, windows):
         state = _state(error[:w], miss, relative)
         scaled = error[w] / np.maximum(state.size[:, None] * state.shape[None, :], 1e-12)
@@ -125,38 +130,48 @@ def calibrate(
         if not seen.any():
             continue
         for level, target in wanted.items():
-            outside = float((scaled[seen] > state.quantile[level]).mean())
-            miss[level] = float(np.clip(miss[level] + GAMMA * (target - outside), 0.005, 0.6))
-    state = _state(error, miss, relative)
-    if fallback is not None:
-        size = np.where(np.isfinite(state.size) & (state.size > 0), state.size, fallback)
-        state = Calibration(size, state.shape, state.quantile, relative)
-    return state
+            beyond = (scaled > state.quantile[level][:, None]) & seen
+            overall = beyond.sum() / seen.sum()
+            count = seen.sum(axis=1)
+            own = np.where(count > 0, beyond.sum(axis=1) / np.maximum(count, 1), overall)
+            outside = OWN * own + (1 - OWN) * overall
+            miss[level] = np.clip(miss[level] + GAMMA * (target - outside), 0.005, 0.6)
+    return _state(error, miss, relative)
+
+
+def _unit(forecast: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what errors of series near zero are measured in, so that bands follow the level.
+
+    Half of it is the size of the forecast period, half that of the whole window.
+    """
+    size = np.abs(forecast)
+    return np.asarray(0.5 * (size + size.mean(axis=-1, keepdims=True)) + 1e-12)
 
 
 def _errors(
     forecast: NDArray[np.float64], actual: NDArray[np.float64], relative: bool
 ) -> NDArray[np.float64]:
     if not relative:
-        return np.abs(actual - forecast)
+        return np.asarray(np.abs(actual - forecast) / _unit(forecast))
     positive = (actual > 0) & (forecast > 0)
     ratio = np.divide(actual, forecast, out=np.ones_like(actual), where=positive)
     return np.where(positive, np.abs(np.log(ratio)), np.nan)
 
 
-def _state(error: NDArray[np.float64], miss: Mapping[int, float], relative: bool) -> Calibration:
+def _state(
+    error: NDArray[np.float64], miss: Mapping[int, NDArray[np.float64]], relative: bool
+) -> Calibration:
     windows, n, horizon = error.shape
     age = np.arange(windows)[::-1]
     decay = 0.5 ** (age / HALF_LIFE)
     weight = np.where(np.isfinite(error), decay[:, None, None], 0.0)
     value = np.where(np.isfinite(error), error, 0.0)
-    # the series' own mean error, shrunk to the pooled one where errors are comparable
+    # the series' own mean error, shrunk to the pooled one
     count = weight.sum(axis=(0, 2))
     total = (weight * value).sum(axis=(0, 2))
     own = np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
     pooled = float(np.nanmedian(own)) if np.isfinite(own).any() else np.nan
-    prior = PRIOR if relative else 1e-9
-    size = (np.where(count > 0, total, 0.0) + prior * pooled) / (count + prior)
+    size = (np.where(count > 0, total, 0.0) + PRIOR * pooled) / (count + PRIOR)
     size = np.where(count > 0, size, pooled)
     scaled = value / np.maximum(size, 1e-12)[None, :, None]
     by_step = weight.sum(axis=(0, 1))
@@ -168,17 +183,17 @@ def _state(error: NDArray[np.float64], miss: Mapping[int, float], relative: bool
     order = np.argsort(scaled[weight > 0], kind="stable")
     ranked, mass = scaled[weight > 0][order], np.cumsum(weight[weight > 0][order])
     quantile = {}
-    for level, m in miss.items():
+    for level, rate in miss.items():
         if len(ranked) == 0:
-            quantile[level] = float("nan")
+            quantile[level] = np.full(n, np.nan)
             continue
         # the finite-sample step of split conformal prediction: one more, unseen, largest error
-        place = np.searchsorted(mass, (1 - m) * (mass[-1] + 1.0))
-        last = ranked[-1] * (1.25 if place >= len(ranked) else 1.0)
-        quantile[level] = float(ranked[place]) if place < len(ranked) else float(last)
+        place = np.searchsorted(mass, (1 - rate) * (mass[-1] + 1.0))
+        beyond_all = np.append(ranked, 1.25 * ranked[-1])
+        quantile[level] = beyond_all[np.minimum(place, len(ranked))]
     levels = sorted(quantile)
     for small, large in itertools.pairwise(levels):
-        quantile[large] = max(quantile[large], quantile[small])  # intervals are nested
+        quantile[large] = np.maximum(quantile[large], quantile[small])  # nested intervals
     return Calibration(size, shape, quantile, relative)
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _SOFT = 0.02
 
 
+#: Known covariates must lower the error on the latest rows to this share to be kept.
+GAIN = 0.96
+
+
 def ridge(
     x: NDArray[np.float64],
     z: NDArray[np.float64],
@@ -83,7 +87,7 @@ def unhelpful_covariates(design: Design, age: NDArray[np.float64]) -> tuple[str,
             continue
         with_them += _holdout_error(design, old, new)
         without += _holdout_error(bare, old, new)
-    return design.ahead if with_them >= 0.99 * without > 0 else ()
+    return design.ahead if with_them >= GAIN * without > 0 else ()
 
 
 def _holdout_error(design: Design, old: NDArray[np.bool_], new: NDArray[np.bool_]) -> float:

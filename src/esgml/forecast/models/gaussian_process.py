@@ -10,8 +10,9 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from esgml.core.interfaces import Files, Hyperparameters, TimeSeriesModel, tunable
-from esgml.forecast.design import is_multiplicative
+from esgml.forecast.design import build_design, is_multiplicative
 from esgml.forecast.history import fill
+from esgml.forecast.linear import unhelpful_covariates
 from esgml.forecast.state import dump_state, restore_state
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class GaussianProcessParams(Hyperparameters):
     """Settings of the Gaussian process."""
 
     fit_rows: int = tunable(400, 200, 730, description="latest periods used to fit the kernel")
-    predict_rows: int = tunable(730, 200, 1500, description="latest periods conditioned on")
+    predict_rows: int = tunable(900, 200, 1500, description="latest periods conditioned on")
     iterations: int = tunable(20, 10, 60, description="optimizer steps")
     max_fitted: int = 10
 
@@ -89,12 +90,22 @@ class GaussianProcess(TimeSeriesModel):
             else panel.frequency.year
         )
         self.keys_ = [list(key) for key in panel.keys]
+        self.covariates_ = self._covariates_help(panel, horizon)
         count = min(len(panel), self.params.max_fitted)
         chosen = sorted({round(i) for i in np.linspace(0, len(panel) - 1, count)})
         fitted = {i: self._fit(panel, i) for i in chosen}
         usual = np.median(np.stack(list(fitted.values())), axis=0)
         self.theta_ = np.stack([fitted.get(i, usual) for i in range(len(panel))])
         self.usual_ = usual
+
+    def _covariates_help(self, panel: Panel, horizon: int) -> bool:
+        """Whether the known covariates lowered the error of a ridge on the latest rows."""
+        if not panel.known_names:
+            return False
+        design = build_design(panel, min(horizon, self.season_), log=self.log_, max_rows=20_000)
+        design = design.where(np.isfinite(design.z))
+        age = panel.lengths[design.series] - (design.origin + design.step).astype(float)
+        return not unhelpful_covariates(design, age)
 
     def _inputs(
         self, history: Panel, i: int, future: Future | None, rows: int
@@ -109,6 +120,8 @@ class GaussianProcess(TimeSeriesModel):
         length = len(values)
         if future is not None:
             known = np.concatenate([known, future.known[i]])
+        if not self.covariates_:
+            known = known[:, :0]
         columns = [fill(known[:, c], self.season_) for c in range(known.shape[1])]
         x = np.column_stack([np.empty((len(known), 0)), *columns])
         if x.shape[1]:
@@ -188,6 +201,7 @@ class GaussianProcess(TimeSeriesModel):
             keys=self.keys_,
             theta=self.theta_,
             usual=self.usual_,
+            covariates=self.covariates_,
         )
 
     def _restore(self, files: Mapping[str, bytes]) -> None:
@@ -195,6 +209,7 @@ class GaussianProcess(TimeSeriesModel):
         self.log_, self.keys_ = bool(state["log"]), state["keys"]
         self.season_, self.year_ = int(state["season"]), float(state["year"])
         self.theta_, self.usual_ = state["theta"], state["usual"]
+        self.covariates_ = bool(state["covariates"])
 
 
 _NAMES = tuple(_START)
