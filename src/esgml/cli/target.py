@@ -104,7 +104,7 @@ def _show_calibration(record: dict[str, Any]) -> None:
         return
     asked = record["asked"]
     sentence = (
-        f"Past questions of this kind ({asked['years_ahead']} years ahead,"
+        f"Past questions of this kind, single series ({asked['years_ahead']} years ahead,"
         f" {asked['reduction']:.0f} % in {asked['years_since_base'] + asked['years_ahead']} years):"
         f" {record['cases']} cases, Brier {record['brier']:.3f}"
         f" (always the base rate {record['base_rate']:.2f}: {record['base_rate_brier']:.3f})"

@@ -3,6 +3,7 @@
 The question is moved back in time: as many years from the base year to the origin, and
 from the origin to the target year, the same reduction, for every series and every origin
 at which its answer is known by now. At each origin the method sees what was known then.
+The record is that of single series; sums have too few pasts for a record of their own.
 """
 
 from __future__ import annotations
@@ -79,7 +80,13 @@ def calibrate_target(histories: Sequence[AnnualHistory], question: Question) -> 
         scores["by_target"] = {
             name: _scores(probability[target == name], happened[target == name]) for name in names
         }
-    return {"status": "ok", "asked": asked, "origins": len(origins), **scores}
+    return {
+        "status": "ok",
+        "of": "single series",
+        "asked": asked,
+        "origins": len(origins),
+        **scores,
+    }
 
 
 def _shape(
