@@ -371,8 +371,8 @@ def _complete(calibration: Calibration, panel: Panel) -> Calibration:
     normal = {
         level: 1.2533 * NormalDist().inv_cdf(0.5 + level / 200) for level in calibration.quantile
     }
-    quantile = {
-        level: value if np.isfinite(value) else normal[level]
+    quantile: dict[int, NDArray[np.float64]] = {
+        level: np.nan_to_num(value, nan=normal[level])
         for level, value in calibration.quantile.items()
     }
     return Calibration(size, calibration.shape, quantile, relative)
