@@ -117,6 +117,18 @@ def test_a_large_sum_does_not_grow_by_spread_alone(monkeypatch: pytest.MonkeyPat
     assert np.median(futures[-1, 0]) == pytest.approx(now, rel=0.12)
 
 
+def test_series_that_move_as_one_are_a_single_series() -> None:
+    histories = annual_histories(panel_of({f"e{i}": [100.0, 90, 95, 90] for i in range(5)}))
+    drift = dataclasses.replace(
+        estimate_drift(histories), correlation=0.9999, freedom=np.full(5, 1e6)
+    )
+    years = [2014, 2015]
+    five = simulate(histories, drift, years, np.ones((1, 5)), seed=0)[-1, 0]
+    exact = project(histories[0], drift, 0, 2015)
+    for share in (0.1, 0.5, 0.9):
+        assert (five / 5 <= exact.quantile(share)).mean() == pytest.approx(share, abs=0.03)
+
+
 def test_the_report_says_what_was_asked() -> None:
     panel = dataclasses.replace(
         walks(6, 12), groups={f"e{i:03d}": ("north" if i < 2 else "south",) for i in range(6)}

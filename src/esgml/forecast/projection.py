@@ -89,8 +89,9 @@ def simulate(
     The draws of one series have the median of its `project`. In a large sum medians do not
     add up: it follows the means, and logarithms that wander apart would let it grow without
     end, which sums of real emissions do not. So in a sum of m series each is scaled down
-    by its mean over its median to the power 1 - 1 / sqrt(m): nothing for one series, nearly
-    all of it for many.
+    by its mean over its median to the power 1 - 1 / sqrt(m), times the share of its variance
+    that it has alone: nothing for one series or for series that move as one, nearly all of
+    it for many that go their own ways.
 
     Parameters
     ----------
@@ -134,6 +135,18 @@ def simulate(
             middle = total * np.exp(np.maximum(year - begin, 0) * drift.mean)
             seen = np.isfinite(known[t])
             value = np.where(seen, known[t], middle * ratio)
-            scale = np.where(seen, 1.0, ratio.mean(axis=0) ** -power)
+            own = _own_share(drift, np.maximum(year - begin, 0), unseen)
+            scale = np.where(seen, 1.0, ratio.mean(axis=0) ** -(power * own))
             futures[t, :, c * size : (c + 1) * size] = (sums * scale) @ value.T
     return futures[:, :, :DRAWS]
+
+
+def _own_share(
+    drift: Drift, ahead: NDArray[np.int64], unseen: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of each series' variance that it does not share with the others."""
+    steps = (ahead + unseen**2) * drift.innovation**2
+    own = (1 - drift.correlation) * steps + ahead**2 * drift.own_error**2
+    shared = drift.correlation * steps + ahead**2 * drift.common_error**2
+    result: NDArray[np.float64] = own / np.maximum(own + shared, 1e-12)
+    return result
