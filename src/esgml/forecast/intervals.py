@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Errors counted as prior when a series' own size is estimated.
 PRIOR = 10.0
 #: Step of the adaptive level per window.
-GAMMA = 0.12
+GAMMA = 0.1
 #: Share of a series' own misses in its adaptive level; the rest is that of all series.
 OWN = 0.5
 #: Windows after which an error counts half.

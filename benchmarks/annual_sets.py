@@ -1,0 +1,83 @@
+"""One year ahead on annual inventories: facilities and companies, beside the last value.
+
+Every pair of consecutive years is forecast from the years before it, pooled over entities.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from forecast_sets import folder
+
+from esgml.core.frames import SeriesSpec
+from esgml.data.panels import to_panel
+from esgml.forecast.evaluate import evaluate
+
+
+def _facilities(data: Path) -> pl.DataFrame:
+    canada = pl.read_csv(data / "facilities_canada_annual.csv", infer_schema_length=None)
+    canada = canada.select(
+        pl.col("actor_id").alias("entity"), "year", pl.col("co2e_t").cast(pl.Float64)
+    )
+    washington = pl.read_csv(data / "facilities_washington_annual.csv", infer_schema_length=None)
+    washington = washington.select(
+        (pl.col("Reporter") + "|" + pl.col("Sector")).alias("entity"),
+        pl.col("Year").alias("year"),
+        pl.col("Total Emissions (MTCO2e)").cast(pl.Float64, strict=False).alias("co2e_t"),
+    )
+    return pl.concat([canada, washington]).group_by("entity", "year").agg(pl.col("co2e_t").sum())
+
+
+def _companies(data: Path, column: str) -> pl.DataFrame:
+    frame = pl.read_csv(data / "companies_scope123_annual.csv", infer_schema_length=None)
+    market = pl.coalesce(
+        "scope2_mb_t", "scope2_lb_t", pl.col("scope2_t").cast(pl.Float64, strict=False)
+    )
+    value = market if column == "scope2_t" else pl.col(column).cast(pl.Float64, strict=False)
+    return (
+        frame.select(pl.col("company").alias("entity"), "year", value.alias("co2e_t"))
+        .drop_nulls()
+        .group_by("entity", "year")
+        .agg(pl.col("co2e_t").last())
+    )
+
+
+def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
+    frame = frame.with_columns(pl.datetime(pl.col("year"), 1, 1).alias("timestamp")).drop("year")
+    panel, _ = to_panel(frame, SeriesSpec(targets=("co2e_t",)))
+    longer = [i for i, length in enumerate(panel.lengths) if length >= 2]
+    found = evaluate(panel.select(longer), 1, windows, total=False)
+    first = found.backtest.plan.calibrating
+    actual = found.backtest.actual[first:]
+    naive = found.backtest.forecasts["seasonal_naive"][first:]
+    seen = np.isfinite(actual) & np.isfinite(naive)
+
+    def scores(forecast: np.ndarray) -> dict[str, float]:
+        error = np.abs(forecast - actual)[seen]
+        return {
+            "within_10pct": float((error <= 0.1 * np.abs(actual[seen])).mean()),
+            "wape_pooled": float(error.sum() / np.abs(actual[seen]).sum()),
+        }
+
+    return {
+        "model": scores(found.walk.forecast[first:]),
+        "last_value": scores(naive),
+        "coverage": found.scores["coverage"],
+        "width": found.scores["width"],
+        "pairs": int(seen.sum()),
+    }
+
+
+def run() -> dict[str, Any]:
+    """Return the annual scores, the last value beside each."""
+    root = folder()
+    if root is None:
+        return {"skipped": "no real data: set ESGML_DATA"}
+    data = root / "emissions"
+    found = {"facilities": _score(_facilities(data), 5)}
+    for scope in ("scope1_t", "scope2_t", "scope3_t"):
+        found[f"companies_{scope}"] = _score(_companies(data, scope), 2)
+    return found

@@ -1,0 +1,119 @@
+"""Accuracy and coverage of forecasts on real series, every model beside the naive baseline.
+
+``python benchmarks/bench_forecast.py [NAME ...] [--compare] [--peers] [--save]``
+
+Accuracy is 1 - WAPE, mean over series, from rolling origins. ``--compare`` also runs every
+model of the catalog (the LSTMs, AutoTheta), ``--peers`` other libraries on the same windows.
+``--save`` writes the results the README table is made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from annual_sets import run as run_annual
+from forecast_sets import Case, cases
+from peers import run_peers
+
+from esgml.forecast.evaluate import evaluate
+
+RESULTS = Path(__file__).parent / "results" / "forecast_accuracy.json"
+
+
+def run_case(case: Case, *, compare: bool = False, peers: bool = False) -> dict[str, Any]:
+    """Return the scores of one backtest."""
+    clock = time.perf_counter()
+    scores = evaluate(
+        case.panel,
+        case.horizon,
+        case.windows,
+        step=case.step,
+        compare=compare,
+        threads=os.cpu_count() or 1,
+    ).scores
+    result = {
+        key: scores[key]
+        for key in ("accuracy", "mase", "smape", "coverage", "coverage_smallest", "width")
+    }
+    result |= {
+        "naive": scores["naive"]["accuracy"],
+        "total": 1 - scores["wape_total"],
+        "reconciliation": scores["reconciliation"],
+        "models": {name: one["accuracy"] for name, one in scores["models"].items()},
+        "weights": {name: one["weight"] for name, one in scores["models"].items()},
+        "wanted": case.wanted,
+        "wanted_total": case.wanted_total,
+        "series": scores["series"],
+        "horizon": case.horizon,
+        "windows": case.windows,
+        "step": case.step,
+        "seconds": time.perf_counter() - clock,
+    }
+    if peers:
+        result["peers"] = run_peers(case)
+    return result
+
+
+def show(name: str, result: dict[str, Any]) -> None:
+    """Print one backtest for people, on standard error."""
+    lines = [
+        f"\n{name}: horizon {result['horizon']}, {result['windows']} windows,"
+        f" {result['series']} series, {result['seconds']:.0f} s",
+        f"  {'combined':<20} {result['accuracy']:.4f}  (asked for {result['wanted']})"
+        f"  MASE {result['mase']:.3f}  total {result['total']:.4f}",
+    ]
+    for model, accuracy in result["models"].items():
+        lines.append(f"  {model:<20} {accuracy:.4f}  weight {result['weights'][model]:.2f}")
+    for peer, scores in result.get("peers", {}).items():
+        text = scores.get("reason") or f"{scores['accuracy']:.4f}  {scores['seconds']:.0f} s"
+        lines.append(f"  {peer:<20} {text}")
+    lines += [
+        f"  {level} % interval: covers {result['coverage'][level]:.3f},"
+        f" smallest series {result['coverage_smallest'][level]:.3f},"
+        f" relative width {result['width'][level]:.3f}"
+        for level in result["coverage"]
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def run(
+    names: tuple[str, ...] = (), *, compare: bool = False, peers: bool = False
+) -> dict[str, Any]:
+    """Return the scores of every backtest, or of those named."""
+    found = {}
+    for case in cases(tuple(n for n in names if n != "annual")):
+        if names and case.name not in names:
+            continue
+        found[case.name] = run_case(case, compare=compare, peers=peers)
+        show(case.name, found[case.name])
+    if not names or "annual" in names:
+        found["annual"] = run_annual()
+    return found
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--compare", action="store_true")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--save", action="store_true")
+    options = parser.parse_args()
+    found = run(tuple(options.names), compare=options.compare, peers=options.peers)
+    if options.save:
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps({**kept, **found}, indent=1, sort_keys=True) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
