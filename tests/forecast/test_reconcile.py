@@ -179,6 +179,22 @@ def test_missing_residuals_and_constant_series_are_no_obstacle() -> None:
     assert np.isfinite(reconcile(base, h, "wls", np.zeros((5, len(h))))).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_sums_of_the_same_members_and_wild_sizes_are_no_obstacle(method: str) -> None:
+    keys = [SeriesKey(name, "co2") for name in "abc"]
+    groups = {"a": ("x", "x", "y"), "b": ("x", "x", "y"), "c": ("z", "z")}
+    h = Hierarchy.from_groups(keys, groups)
+    assert len(h.aggregates) == 6
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        scale = 10 ** rng.uniform(-4, 6, len(h))
+        fitted = fit_reconciliation(h, method, rng.normal(size=(30, len(h))) * scale)
+        result = fitted.apply(rng.normal(size=(len(h), 2)) * scale[:, None])
+        assert np.isfinite(result).all()
+        again = h.summing @ result[:3]
+        np.testing.assert_allclose(result, again, rtol=1e-9, atol=1e-9 * np.abs(result).max())
+
+
 def test_targets_are_never_added_to_each_other() -> None:
     keys = [SeriesKey(e, t) for e in ("a", "b") for t in ("scope1", "scope2")]
     h = Hierarchy.from_groups(keys)

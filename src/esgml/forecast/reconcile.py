@@ -208,7 +208,11 @@ def _solve(
         weight = np.diag(variance)
     constraint = np.hstack([-sums, np.eye(len(sums))])
     middle = constraint @ weight @ constraint.T
-    step = weight[:m] @ constraint.T @ np.linalg.solve(middle, constraint)
+    # scaled, and solved for the smallest answer: equal sums make the matrix singular
+    scale = 1 / np.sqrt(np.maximum(np.diag(middle), np.finfo(float).tiny))
+    scaled = middle * np.outer(scale, scale)
+    answer = scale[:, None] * np.linalg.lstsq(scaled, scale[:, None] * constraint)[0]
+    step = weight[:m] @ constraint.T @ answer
     return np.asarray(keep - (0.5 if method == "average" else 1.0) * step)
 
 
