@@ -66,6 +66,28 @@ def test_bad_options_have_their_exit_codes(source, tmp_path, capsys, options, co
     assert words in err and out == ""
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["lightgbm_direct", "gaussian_process"])
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(
+    source, tmp_path, capsys, monkeypatch, model
+):
+    from esgml.core.settings import Settings
+    from esgml.registry.registry import ModelRegistry
+    from esgml.training import train
+
+    found = []
+    for count in (1, 2):
+        monkeypatch.setattr(train, "cores", lambda count=count: count)
+        folder = tmp_path / str(count)
+        options = ["--target", "scope1_kg", "--horizon", 7, "--model", model, "--seed", 5]
+        code, _, err = run(capsys, "train", source, *options, "--workspace", folder)
+        assert code == 0, err
+        found.append(ModelRegistry(Settings(workspace=folder)).get("emissions", "latest"))
+    first, second = found
+    assert first.files == second.files and len(first.files) > 1
+    assert first.metrics == second.metrics and first.card == second.card
+
+
 def test_no_such_file(tmp_path, capsys):
     code, _, err = run(capsys, "train", tmp_path / "none.csv", "--workspace", tmp_path)
     assert code == 4 and "no such file" in err

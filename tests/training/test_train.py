@@ -211,6 +211,8 @@ def test_a_kill_between_training_and_registering_keeps_the_result(
     monkeypatch.setattr(toy.registry, "register", killed)
     with pytest.raises(KeyboardInterrupt):
         toy.train_all_models(sites.frame, spec=sites.spec)
+    (record,) = runs.RunTracker(settings).list()
+    assert record.status == record.attempts[-1].status == "interrupted"
     (model,) = pipeline(settings).train_all_models(sites.frame, spec=sites.spec).models
     assert model.reused == ("result",) and model.version == "1"
     assert computed(tmp_path) == ["fit", "score"]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import spawn
@@ -78,7 +78,7 @@ def child_environment(threads: int) -> dict[str, str]:
 
 def run_jobs(
     folders: Sequence[Path], *, workers: int, threads: int = 1, notice: Notice | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Train the jobs in `folders`, each in a fresh process, and yield outcomes as they come.
 
     Parameters
@@ -115,7 +115,7 @@ def run_jobs(
         if stop.is_set():
             return
         try:
-            outcomes.put(_run(folder, threads, to_log, tell, running))
+            outcomes.put(_run(folder, threads, to_log, tell, running, stop))
         except Exception as error:  # whatever it is, it is this run's alone
             outcomes.put(Outcome(folder, error=explain(error)))
 
@@ -138,6 +138,7 @@ def _run(
     to_log: bool,
     tell: Callable[[Path, dict[str, Any]], None],
     running: set[subprocess.Popen[bytes]],
+    stop: threading.Event,
 ) -> Outcome:
     program = spawn.get_executable()
     command = [os.fsdecode(program) if program else sys.executable]
@@ -160,6 +161,8 @@ def _run(
             )
         )
         running.add(process)
+        if stop.is_set():  # the list of what to end may have been read just before
+            process.kill()
         try:
             assert process.stdout is not None
             for line in process.stdout:

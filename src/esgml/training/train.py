@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,12 +172,7 @@ class ModelTrainingPipeline:
             plan = self._plan(job)
             planned[plan.record.key] = plan
         models: list[TrainedModel] = []
-        for outcome in self._outcomes(planned, workers, threads):
-            record = planned[outcome.folder.name].record
-            try:
-                ended = self._end(record, outcome)
-            except EsgmlError as error:  # registering is this run's own failure
-                ended = self._fail(record, explain(error))
+        for ended in self._run(planned, workers, threads):
             if isinstance(ended, Failure):
                 failures.append(ended)
             else:
@@ -254,17 +250,34 @@ class ModelTrainingPipeline:
         job.write(folder)
         return _Planned(record, folder.absolute())
 
-    def _outcomes(
-        self, planned: Mapping[str, _Planned], workers: int, threads: int
-    ) -> Iterable[Outcome]:
+    def _run(
+        self, planned: dict[str, _Planned], workers: int, threads: int
+    ) -> Iterator[TrainedModel | Failure]:
+        """Run the planned processes and close each run as its process ends."""
+
         def tell(key: str, message: dict[str, Any]) -> None:
             how = "taken over" if message["reused"] else f"{message['seconds']:.1f} s"
             self._notice(f"{planned[key].record.task}: {message['step']} ({how})")
 
         folders = [plan.folder for plan in planned.values()]
-        outcomes = run_jobs(folders, workers=workers, threads=threads, notice=tell)
-        # a single process draws bars of its own
-        return outcomes if len(folders) == 1 else track(outcomes, "training", total=len(folders))
+        left = {key: plan.record for key, plan in planned.items()}
+        try:
+            with contextlib.closing(
+                run_jobs(folders, workers=workers, threads=threads, notice=tell)
+            ) as outcomes:
+                # a single process draws bars of its own
+                seen = outcomes if len(folders) == 1 else track(outcomes, "training", len(folders))
+                for outcome in seen:
+                    record = planned[outcome.folder.name].record
+                    try:
+                        ended = self._end(record, outcome)
+                    except EsgmlError as error:  # registering is this run's own failure
+                        ended = self._fail(record, explain(error))
+                    del left[record.key]
+                    yield ended
+        finally:
+            for record in left.values():  # Ctrl-C: what did not end was interrupted
+                self.tracker.write(record.end("interrupted"))
 
     def _end(self, record: RunRecord, outcome: Outcome) -> TrainedModel | Failure:
         if outcome.error:
