@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: comparison.
 SEASONAL = (BASELINE, "theta", "ridge", "lightgbm_direct", "gaussian_process", "lstm")
 ANNUAL = (BASELINE, "shrunk_growth")
+#: Most rows on which a model is in the pool of its own accord: beyond, its training time is
+#: out of proportion to what it adds.
+MOST_ROWS = {"lstm": 30_000, "gaussian_process": 60_000}
 
 
 def choose_models(
@@ -53,6 +56,9 @@ def choose_models(
             reason = kind.unsuited(panel, horizon)
         except MissingExtraError as error:
             reason = str(error)
+        most = MOST_ROWS.get(name, panel.rows)
+        if not reason and model == "auto" and not compare and panel.rows > most:
+            reason = f"slow on more than {most:,} rows; ask for it by name"
         if reason:
             left_out[name] = reason
         else:

@@ -80,8 +80,11 @@ def evaluate(
     total : bool
         Also forecast and reconcile the sum of all series.
     """
-    names, left_out = choose_models(panel, horizon, model, compare=compare)
-    pool, _ = choose_models(panel, horizon, model)
+    pool, left_out = choose_models(panel, horizon, model)
+    names = pool
+    if compare:
+        every, left_out = choose_models(panel, horizon, model, compare=True)
+        names = pool + tuple(name for name in every if name not in pool)
     full, hierarchy = with_sums(panel, total)
     plan = plan_windows(full, horizon, windows, step)
     backtest = run_backtest(full, plan, names, seed=seed, threads=threads)
