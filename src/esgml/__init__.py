@@ -15,7 +15,18 @@ __version__ = "0.1.0"
 #: Public name -> module that defines it.
 _PUBLIC = {
     "BaseModel": "esgml.core.interfaces",
+    "DataPipeline": "esgml.features.data_pipeline",
+    "EmissionsPredictionModel": "esgml.forecast.models.lstm_spec",
+    "EsgmlError": "esgml.core.errors",
+    "FeatureEngineeringPipeline": "esgml.features.engineering",
+    "FeatureStore": "esgml.features.store",
+    "MLPipeline": "esgml.training.pipeline",
+    "ModelIntegration": "esgml.serving.integration",
     "ModelRegistry": "esgml.registry.registry",
+    "ModelTrainingPipeline": "esgml.training.train",
+    "PredictionService": "esgml.serving.integration",
+    "SeriesSpec": "esgml.core.frames",
+    "Settings": "esgml.core.settings",
     "TimeSeriesModel": "esgml.core.interfaces",
 }
 

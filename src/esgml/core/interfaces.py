@@ -87,7 +87,8 @@ class BaseModel(ABC):
     """Base of every model.
 
     Subclasses define ``Params``, `_train`, `_predict`, `_dump`, `_restore`, and take their
-    name from their file.
+    name from their file. What `train`, `predict` and `evaluate` take is narrowed by the base
+    class of each capability, as `TimeSeriesModel` does.
     """
 
     Params: ClassVar[type[Hyperparameters]] = Hyperparameters
@@ -141,6 +142,53 @@ class BaseModel(ABC):
             raise NotTrainedError(
                 f"{type(self).__name__} is not trained.", remedy="Call train(...) first."
             )
+
+    # What each capability narrows: its own arguments, checked, then the underscored method.
+
+    def train(self, *args: Any, **kwargs: Any) -> Self:
+        """Learn from data; a model that has nothing to learn is ready afterwards too."""
+        self._train(*args, **kwargs)
+        self.trained_ = True
+        return self
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer with what was learned.
+
+        Raises
+        ------
+        NotTrainedError
+            Before `train` or `load`.
+        UsageError
+            If this kind of model answers in another way.
+        """
+        self._require_trained()
+        return self._predict(*args, **kwargs)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Return scores by name of predictions against what happened.
+
+        Raises
+        ------
+        NotTrainedError
+            Before `train` or `load`.
+        UsageError
+            If this kind of model is scored in another way.
+        """
+        self._require_trained()
+        return self._evaluate(*args, **kwargs)
+
+    def _train(self, *args: Any, **kwargs: Any) -> None:  # noqa: B027 - not every model learns
+        """Learn; nothing where a model has nothing to learn."""
+
+    def _predict(self, *args: Any, **kwargs: Any) -> Any:
+        raise UsageError(
+            f"{type(self).__name__} answers no predict().", remedy="See its documentation."
+        )
+
+    def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        raise UsageError(
+            f"{type(self).__name__} answers no evaluate().", remedy="See its documentation."
+        )
 
     # Saving ---------------------------------------------------------------------------
 
