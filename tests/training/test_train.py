@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from esgml.core.errors import DataError, HistoryError, NotFoundError, UsageError
+from esgml.core.errors import DataError, HistoryError, NotFoundError, StorageError, UsageError
 from esgml.core.settings import Settings
 from esgml.core.storage import sha256
 from esgml.registry.registry import ModelRegistry
@@ -60,6 +60,7 @@ def test_keeps_a_run_record_and_no_steps_of_a_finished_run(settings, sites):
         "score": False,
     }
     folder = settings.workspace / "runs" / record.key
+    assert (folder / "log.txt").read_text() == ""
     assert sorted(p.name for p in folder.iterdir()) == ["job.json", "log.txt", "run.json"]
 
 
@@ -294,6 +295,20 @@ def test_a_read_only_workspace_is_told(tmp_path, sites, monkeypatch):
     with pytest.raises(Exception, match=r"Check the disk|no such file|writable") as caught:
         pipeline(Settings(workspace=blocked)).train_all_models(sites.frame, spec=sites.spec)
     assert caught.value.exit_code in (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("IO error: (os error 28)", "disk_full"), ("strange", "storage")]
+)
+def test_a_full_disk_is_told_and_leaves_nothing(settings, sites, monkeypatch, words, code):
+    def full(*_, **__):
+        raise pl.exceptions.ComputeError(words)
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(StorageError) as caught:
+        pipeline(settings).train_all_models(sites.frame, spec=sites.spec)
+    assert caught.value.code == code and caught.value.remedy
+    assert list((settings.workspace / "data").iterdir()) == []
 
 
 def test_run_keys_change_with_everything_they_depend_on():

@@ -61,7 +61,7 @@ def train(
         levels=options.levels(levels),
         seed=seed,
     )
-    for failure in report.failures:
+    for failure in report.failures[0 if report.models else 1 :]:  # the first one is raised
         note(f"error: {failure.as_error()}")
     for name, reason in report.skipped.items():
         note(f"skipped {name}: {reason}")
@@ -77,16 +77,18 @@ def train(
 def show(report: TrainingReport) -> None:
     """Print what was trained, the naive baseline beside each metric."""
     table(
-        "Trained models, the naive baseline beside them (lower is better)",
-        ("task", "version", "champion", "model", "metric", "value", "naive", "gain", "seconds"),
+        "Trained models beside the naive baseline (lower is better)",
+        ("model", "metric", "value", "naive", "gain", "seconds"),
         (row for model in report.models for row in rows(model)),
     )
     for model in report.models:
+        name = f"{model.name} {model.version}"
+        typer.echo(f"{name}: made of {model.model.replace('+', ', ')}")
         coverage = model.metrics.get("coverage")
         if isinstance(coverage, dict) and coverage:
             held = ", ".join(f"{level} %: {share:.1%}" for level, share in coverage.items())
-            typer.echo(f"{model.name} {model.version}: intervals held the truth {held}")
-        typer.echo(f"{model.name} {model.version}: {_released(model)}")
+            typer.echo(f"{name}: intervals held the truth {held}")
+        typer.echo(f"{name}: {'champion: ' if model.champion else ''}{model.reason}")
 
 
 def rows(model: TrainedModel) -> Sequence[Sequence[object]]:
@@ -96,20 +98,8 @@ def rows(model: TrainedModel) -> Sequence[Sequence[object]]:
     kept = [row for row in found if row[0] in first or (row[0] in SHOWN and row[2] is not None)]
     lines: list[Sequence[object]] = []
     for i, (name, value, naive) in enumerate(kept):
-        head = (model.task, model.version, "yes" if model.champion else "no", model.model)
+        head, seconds = (f"{model.name} {model.version}", f"{model.seconds:.1f}")
         gain = "-" if not naive else f"{(naive - value) / abs(naive):+.1%}"
-        lines.append(
-            (
-                *(head if i == 0 else ("",) * 4),
-                name,
-                value,
-                "-" if naive is None else naive,
-                gain,
-                f"{model.seconds:.1f}" if i == 0 else "",
-            )
-        )
-    return lines or [(model.task, model.version, "-", model.model, "-", "-", "-", "-", "-")]
-
-
-def _released(model: TrainedModel) -> str:
-    return f"{'champion: ' if model.champion else ''}{model.reason}"
+        beside = "-" if naive is None else naive
+        lines.append((head if i == 0 else "", name, value, beside, gain, "" if i else seconds))
+    return lines or [(f"{model.name} {model.version}", "-", "-", "-", "-", f"{model.seconds:.1f}")]

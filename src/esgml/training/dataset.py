@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from esgml.core.errors import StorageError
 from esgml.core.frames import SeriesSpec
 from esgml.core.settings import Settings
 from esgml.core.storage import explained
@@ -58,7 +60,7 @@ def keep(frame: pl.DataFrame, spec: SeriesSpec, settings: Settings) -> tuple[Pat
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=".parquet")
         try:
             with os.fdopen(handle, "wb") as file:
-                frame.write_parquet(file, compression="zstd")
+                _write(frame, file, path)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, path)
@@ -66,6 +68,22 @@ def keep(frame: pl.DataFrame, spec: SeriesSpec, settings: Settings) -> tuple[Pat
             Path(name).unlink(missing_ok=True)
             raise
     return path, found
+
+
+def _write(frame: pl.DataFrame, file: IO[bytes], path: Path) -> None:
+    """Write Parquet; Polars tells of a full disk in words of its own."""
+    import polars as pl
+
+    try:
+        frame.write_parquet(file, compression="zstd")
+    except pl.exceptions.PolarsError as error:
+        if f"os error {errno.ENOSPC}" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise StorageError(
+            f"the table cannot be stored: {error}.",
+            where=str(path),
+            remedy="Check the disk and try again.",
+        ) from error
 
 
 def without_columns(found: Fingerprint) -> dict[str, Any]:

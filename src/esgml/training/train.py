@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esgml.core import tasks as known_tasks
-from esgml.core.errors import DataError, EsgmlError, NotFoundError, UsageError
+from esgml.core.errors import DataError, EsgmlError, NotFoundError, StorageError, UsageError
 from esgml.core.events import EventBus, ModelTrained
 from esgml.core.frames import SeriesSpec, Severity
 from esgml.core.progress import track
@@ -277,7 +277,8 @@ class ModelTrainingPipeline:
                     yield ended
         finally:
             for record in left.values():  # Ctrl-C: what did not end was interrupted
-                self.tracker.write(record.end("interrupted"))
+                with contextlib.suppress(StorageError):  # the first error is the one to tell
+                    self.tracker.write(record.end("interrupted"))
 
     def _end(self, record: RunRecord, outcome: Outcome) -> TrainedModel | Failure:
         if outcome.error:

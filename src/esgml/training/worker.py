@@ -173,7 +173,7 @@ def _end_with_parent() -> None:
     """End this process when its parent is gone, however it went."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1):
+        while os.read(0, 1):  # not sys.stdin: its lock, held here, breaks the shutdown
             continue
         os._exit(1)
 
