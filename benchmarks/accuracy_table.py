@@ -1,0 +1,183 @@
+"""The accuracy tables of the README, made from what ``bench_forecast.py --save`` measured.
+
+``python -m benchmarks.accuracy_table [--json FILE] [--write [PAGE]]`` prints the tables, or puts
+them between the ``accuracy`` marks of a page. Nothing is in them that is not in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "forecast_accuracy.json"
+PAGE = HERE.parent / "README.md"
+BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
+NOTHING = "Not measured yet: the file is not there."
+
+#: Results that are backtests of series with seasons, in the order of the columns.
+TITLES = {
+    "grids_daily": "power grids, daily, weather known",
+    "grids_daily_no_weather": "power grids, daily, no weather",
+    "grids_hourly_us": "US grids, hourly",
+    "china_daily": "China by sector, daily",
+    "buildings_daily": "buildings, daily",
+    "steel_daily": "steel plant, daily",
+}
+ANNUAL = {
+    "facilities": "facilities",
+    "companies_scope1_t": "companies, Scope 1",
+    "companies_scope2_t": "companies, Scope 2",
+    "companies_scope3_t": "companies, Scope 3",
+}
+NAIVE = "seasonal_naive"
+PEERS = {"statsforecast": "statsforecast AutoETS", "mlforecast": "mlforecast + LightGBM"}
+
+
+def tables(results: Mapping[str, Any]) -> str:
+    """Return all tables as Markdown."""
+    seasonal = {name: results[name] for name in TITLES if _measured(results.get(name))}
+    parts = []
+    if seasonal:
+        parts.append(_seasonal(seasonal))
+    annual = results.get("annual") or {}
+    found = {name: annual[name] for name in ANNUAL if name in annual}
+    if found:
+        parts.append(_annual(found))
+    return "\n\n".join(parts) or NOTHING
+
+
+def _measured(result: Any) -> bool:
+    return isinstance(result, Mapping) and "accuracy" in result
+
+
+def _seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """One column a set, one row a forecaster, then how the intervals held."""
+    columns = list(results.values())
+    names = dict.fromkeys(name for one in columns for name in one["models"])
+    single = sorted(
+        (n for n in names if n != NAIVE),
+        key=lambda n: -_mean([one["models"].get(n) for one in columns]),
+    )
+    rows: list[list[str]] = [
+        ["series", *(str(one["series"]) for one in columns)],
+        [
+            "periods ahead x windows, apart",
+            *(f"{one['horizon']} x {one['windows']}, {one['step']}" for one in columns),
+        ],
+        ["naive", *(_number(one["naive"]) for one in columns)],
+        ["**default: all weighed**", *(f"**{_number(one['accuracy'])}**" for one in columns)],
+    ]
+    rows += [[f"`{n}` alone", *(_number(one["models"].get(n)) for one in columns)] for n in single]
+    peers = dict.fromkeys(name for one in columns for name in one.get("peers") or {})
+    rows += [
+        [
+            PEERS.get(peer, peer),
+            *(
+                _number(((one.get("peers") or {}).get(peer) or {}).get("accuracy"))
+                for one in columns
+            ),
+        ]
+        for peer in peers
+    ]
+    rows.append(["sum of all series, default", *(_number(one.get("total")) for one in columns)])
+    rows.append(["MASE, default", *(_number(one.get("mase"), 2) for one in columns)])
+    for level in _levels(columns):
+        rows += [
+            [
+                f"{level} % interval held",
+                *(_percent(one["coverage"].get(level)) for one in columns),
+            ],
+            [
+                f"{level} %, smallest series",
+                *(_percent(one["coverage_smallest"].get(level)) for one in columns),
+            ],
+            [
+                f"{level} %, width / level of series",
+                *(_number(one["width"].get(level), 2) for one in columns),
+            ],
+        ]
+    return _markdown(["accuracy", *(TITLES[name] for name in results)], rows)
+
+
+def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
+    head = [
+        "one year ahead",
+        "pairs of years",
+        "within 10 %: last value",
+        "default",
+        "pooled WAPE: last value",
+        "default",
+    ]
+    levels = _levels(list(results.values()))
+    rows = []
+    for name, one in results.items():
+        model, last = one["model"], one["last_value"]
+        row = [ANNUAL[name], f"{one['pairs']:,}"]
+        row += [_number(last["within_10pct"]), f"**{_number(model['within_10pct'])}**"]
+        row += [_number(last["wape_pooled"]), f"**{_number(model['wape_pooled'])}**"]
+        rows.append(row + [_percent(one["coverage"].get(level)) for level in levels])
+    return _markdown([*head, *(f"{level} % interval held" for level in levels)], rows)
+
+
+def _levels(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({level for one in results for level in one["coverage"]}, key=int)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else -math.inf
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def from_file(path: Path = RESULTS) -> str:
+    """Return the tables of a results file, or that there is none."""
+    return tables(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else NOTHING
+
+
+def put(page: str, text: str) -> str:
+    """Return a page with `text` between its marks.
+
+    Raises
+    ------
+    ValueError
+        If the page has not one pair of marks.
+    """
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError(f"the page needs one {BEGIN} and one {END}")
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--write", type=Path, nargs="?", const=PAGE, help="page to put it into")
+    chosen = parser.parse_args()
+    text = from_file(chosen.json)
+    if chosen.write is None:
+        print(text)
+    else:
+        page = chosen.write.read_text(encoding="utf-8")
+        chosen.write.write_text(put(page, text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
