@@ -248,6 +248,17 @@ def test_constant_series_are_forecast_as_they_are(make_panel):
     np.testing.assert_allclose(result.mean, 12.5, rtol=1e-6)
 
 
+@pytest.mark.xfail(reason="errors of zero have no profile over the steps", strict=False)
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_bounds_of_series_that_never_erred(make_panel, value):
+    panel = make_panel((100, 100), ends=(0, 9))
+    panel = replace(panel, values=np.full(panel.rows, value))
+    ensemble, _ = fit_ensemble(panel, horizon=7, model=BASELINE)
+    result = ensemble.forecast(panel, panel.future(7))
+    check(result)
+    np.testing.assert_array_equal(result.mean, value)
+
+
 def test_too_short_a_history_is_refused(make_panel):
     with pytest.raises(HistoryError, match="longest series has 5"):
         fit_ensemble(make_panel((5, 3)), horizon=7)

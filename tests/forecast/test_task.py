@@ -13,6 +13,7 @@ from esgml.core.frames import SeriesSpec
 from esgml.core.tasks import Task, TaskOptions, get_task
 from esgml.forecast import candidates
 from esgml.forecast.combine import BASELINE
+from esgml.registry.bundle import Bundle
 
 SPEC = SeriesSpec(targets=("scope2_kg",), known=("temperature",), hierarchy=("region",))
 
@@ -143,6 +144,7 @@ def test_same_seed_same_bytes(task, table, trained):
     assert again.files == trained.files
     assert json.dumps(again.metrics) == json.dumps(trained.metrics)
     assert again.card == trained.card
+    assert Bundle.from_trained(again).digest == Bundle.from_trained(trained).digest
     assert again.schema == trained.schema
 
 

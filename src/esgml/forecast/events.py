@@ -26,14 +26,15 @@ def event_factors(
     usual = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
     for c in range(history.known.shape[1]):
         event = history.known[rows][:, c]
-        if not np.isin(event[np.isfinite(event)], (0.0, 1.0)).all() or np.nanmean(event) > 0.2:
+        seen = event[np.isfinite(event)]
+        if len(seen) == 0 or not np.isin(seen, (0.0, 1.0)).all() or seen.mean() > 0.2:
             continue
         ratios = []
         for t in np.flatnonzero(event == 1):
             around = t + season * np.array([-3, -2, -1, 1, 2, 3])
             around = around[(around >= 0) & (around < len(values))]
-            around = around[event[around] == 0]
-            quiet = np.nanmedian(values[around]) if len(around) else np.nan
+            around = around[(event[around] == 0) & np.isfinite(values[around])]
+            quiet = np.median(values[around]) if len(around) else np.nan
             if np.isfinite(quiet) and np.isfinite(values[t]) and quiet > 0.1 * usual > 0:
                 ratios.append(min(float(values[t] / quiet), 2.0))
         if not ratios:
