@@ -264,6 +264,22 @@ def test_too_short_a_history_is_refused(make_panel):
         fit_ensemble(make_panel((5, 3)), horizon=7)
 
 
+def test_several_scopes_at_once_are_summed_each_by_itself(make_panel):
+    panel = make_panel((120, 120, 120, 120))
+    keys = [SeriesKey(e, t) for e in ("a", "b") for t in ("scope1_kg", "scope2_kg")]
+    panel = replace(panel, keys=tuple(keys), groups={"a": ("north",), "b": ("north",)})
+    ensemble, evaluation = fit_ensemble(panel, horizon=7)
+    result = ensemble.forecast(panel, panel.future(7))
+    check(result)
+    mean = dict(zip(result.keys, result.mean, strict=True))
+    for target in ("scope1_kg", "scope2_kg"):
+        sites = mean["a", target] + mean["b", target]
+        np.testing.assert_allclose(mean["total", target], sites, rtol=1e-9)
+        np.testing.assert_allclose(mean["north", target], sites, rtol=1e-9)
+    assert len(result.keys) == 8
+    assert "a/scope1_kg" in evaluation.scores["by_entity"]
+
+
 def test_annual_series(make_panel):
     panel = make_panel((8, 6), code="YS")
     ensemble, _ = fit_ensemble(panel)
@@ -290,7 +306,7 @@ def test_resumes_from_checkpoints(make_panel):
 
     first, _ = fit_ensemble(panel, horizon=7, checkpoint=checkpoint)
     again, _ = fit_ensemble(panel, horizon=7, checkpoint=checkpoint)
-    assert computed == ["fit-ridge"]
+    assert computed == ["backtest-seasonal_naive", "backtest-ridge", "fit-ridge"]
     assert first.to_files() == again.to_files() == fit_ensemble(panel, horizon=7)[0].to_files()
     assert json.loads(stored["fit-ridge"])
 

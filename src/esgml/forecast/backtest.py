@@ -7,8 +7,9 @@ of all series up to that moment, so that no series tells another its future.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,11 +21,16 @@ from esgml.core.errors import HistoryError
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.progress import track
 from esgml.forecast.history import seasonal_naive_error
+from esgml.forecast.state import pack, unpack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esgml.core.interfaces import TimeSeriesModel
+
+
+#: ``checkpoint(name, compute)`` returns stored bytes, or computes and stores them.
+Checkpoint = Callable[[str, Callable[[], bytes]], bytes]
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,7 @@ def run_backtest(
     *,
     seed: int = 0,
     threads: int = 1,
+    checkpoint: Checkpoint | None = None,
     label: str = "backtest",
 ) -> Backtest:
     """Forecast every window of `plan` with every model.
@@ -184,8 +191,19 @@ def run_backtest(
             predicting += time.perf_counter() - clock
         return name, result, (training, predicting)
 
+    def resumed(name: str) -> tuple[str, NDArray[np.float64], tuple[float, float]]:
+        if checkpoint is None:
+            return run(name)
+
+        def compute() -> bytes:
+            _, result, seconds = run(name)
+            return json.dumps({"forecast": pack(result), "seconds": seconds}).encode()
+
+        kept = json.loads(checkpoint(f"backtest-{name}", compute))
+        return name, unpack(kept["forecast"]), (kept["seconds"][0], kept["seconds"][1])
+
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        done = list(track(pool.map(run, models), label, total=len(models)))
+        done = list(track(pool.map(resumed, models), label, total=len(models)))
     return Backtest(
         plan,
         panel.keys,

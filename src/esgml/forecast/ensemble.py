@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +22,7 @@ from esgml.core.frequency import Frequency
 from esgml.core.interfaces import Files, TimeSeriesModel
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.results import Forecast
+from esgml.forecast.backtest import Checkpoint
 from esgml.forecast.combine import Combination
 from esgml.forecast.evaluate import Evaluation, evaluate, with_sums
 from esgml.forecast.hierarchy import Hierarchy, aggregate, aggregate_future
@@ -37,11 +38,9 @@ if TYPE_CHECKING:
 
 CONFIG = "ensemble.json"
 #: A model with less weight than this in every series is not shipped.
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = 0.1
 #: Most windows that are scored when a forecaster is fitted.
 SCORED = 6
-
-Checkpoint = Callable[[str, Callable[[], bytes]], bytes]
 
 
 @dataclass(frozen=True)
@@ -279,7 +278,8 @@ def fit_ensemble(
     model : str
         ``auto`` or the name of one model.
     checkpoint : callable, optional
-        Stores the bytes of each fitted model, so that training resumes after a kill.
+        Stores the bytes of each backtested and fitted model, so that training resumes after
+        a kill.
 
     Returns
     -------
@@ -301,6 +301,7 @@ def fit_ensemble(
         total=False,
         seed=seed,
         threads=threads,
+        checkpoint=checkpoint,
     )
     walk = evaluation.walk
     full, _ = with_sums(panel, total=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.forecast.backtest import Backtest, plan_windows, run_backtest
+from esgml.forecast.backtest import Backtest, Checkpoint, plan_windows, run_backtest
 from esgml.forecast.candidates import choose_models
 from esgml.forecast.design import is_multiplicative
 from esgml.forecast.hierarchy import Hierarchy, aggregate
@@ -61,6 +61,7 @@ def evaluate(
     total: bool = True,
     seed: int = 0,
     threads: int = 1,
+    checkpoint: Checkpoint | None = None,
 ) -> Evaluation:
     """Backtest a panel from rolling origins.
 
@@ -79,6 +80,8 @@ def evaluate(
         Run and print every model of the catalog; they have no part in ``auto``.
     total : bool
         Also forecast and reconcile the sum of all series.
+    checkpoint : callable, optional
+        Stores the bytes of each finished backtest, so that a run resumes after a kill.
     """
     pool, left_out = choose_models(panel, horizon, model)
     names = pool
@@ -87,7 +90,7 @@ def evaluate(
         names = pool + tuple(name for name in every if name not in pool)
     full, hierarchy = with_sums(panel, total)
     plan = plan_windows(full, horizon, windows, step)
-    backtest = run_backtest(full, plan, names, seed=seed, threads=threads)
+    backtest = run_backtest(full, plan, names, seed=seed, threads=threads, checkpoint=checkpoint)
     observed = panel.values[np.isfinite(panel.values)]
     part = Backtest(
         backtest.plan,

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Errors counted as prior when a series' own size is estimated.
-PRIOR = 10.0
+PRIOR = 5.0
 #: Step of the adaptive level per window.
-GAMMA = 0.1
+GAMMA = 0.12
 #: Share of a series' own misses in its adaptive level; the rest is that of all series.
-OWN = 0.5
+OWN = 0.8
 #: Windows after which an error counts half.
 HALF_LIFE = 8.0
 #: Windows before the adaptive level starts to learn.
