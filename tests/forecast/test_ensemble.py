@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -305,10 +304,12 @@ def test_resumes_from_checkpoints(make_panel):
         return stored[name]
 
     first, _ = fit_ensemble(panel, horizon=7, checkpoint=checkpoint)
+    done = list(computed)
+    assert "fit-ridge" in done
     again, _ = fit_ensemble(panel, horizon=7, checkpoint=checkpoint)
-    assert computed == ["backtest-seasonal_naive", "backtest-ridge", "fit-ridge"]
+    assert computed == done  # nothing was computed twice
     assert first.to_files() == again.to_files() == fit_ensemble(panel, horizon=7)[0].to_files()
-    assert json.loads(stored["fit-ridge"])
+    assert all(isinstance(value, bytes) for value in stored.values())
 
 
 def test_default_horizons():

@@ -48,6 +48,15 @@ def test_no_look_ahead(make_panel, ends, back):
     assert not np.array_equal(one[1].forecast, two[1].forecast, equal_nan=True)
 
 
+def test_no_look_ahead_by_the_hour(make_panel):
+    panel = make_panel((24 * 14, 24 * 12), code="h", ends=(0, 5))
+    moment = panel.time.max() - np.timedelta64(30, "h")
+    late = panel.time > moment
+    changed = replace(panel, values=np.where(late, 1.0, panel.values))
+    one, two = walked(panel), walked(changed)
+    np.testing.assert_array_equal(published_by(*one, moment), published_by(*two, moment))
+
+
 @pytest.mark.parametrize("back", [10, 24])
 def test_no_look_ahead_with_a_hierarchy(make_panel, back):
     panel, hierarchy = with_sums(make_panel((150, 150, 150), groups=True), total=False)
