@@ -96,6 +96,28 @@ def test_groups_are_summed_and_the_total_left_where_ends_differ(make_panel):
     assert with_sums(one, total=True) == (one, None)
 
 
+def test_a_total_that_is_never_whole_is_left_out_unless_asked_for(make_panel):
+    panel = make_panel((60, 60), groups=True)
+    values = panel.values.copy()
+    values[0:59:2] = np.nan
+    values[61::2] = np.nan
+    values[59] = np.nan
+    never = replace(panel, values=values)
+    bare = replace(never, groups={})
+    assert with_sums(bare, total=True) == (bare, None)
+    with pytest.raises(HistoryError, match="never all observed"):
+        with_sums(never, total=True)
+
+
+def test_a_sum_that_is_not_whole_before_some_origin(make_panel):
+    panel = make_panel((120, 120))
+    values = panel.values.copy()
+    values[:80] = np.nan
+    values[0] = 100.0
+    scores = evaluate(replace(panel, values=values), 7, 8).scores
+    assert np.isfinite(scores["wape_total"])
+
+
 def test_gaps_short_and_unequal_series(make_panel):
     panel = make_panel((150, 150, 20, 9), gaps=0.1)
     scores = evaluate(panel, 7, 3).scores

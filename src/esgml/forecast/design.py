@@ -246,7 +246,8 @@ def _series_design(
     r = o + h - 1
     o1 = o - 1
 
-    size = np.nanmean(np.abs(observed)) + _TINY
+    # a sum may have no whole period yet
+    size = (np.nanmean(np.abs(observed)) if np.isfinite(observed).any() else 0.0) + _TINY
     if log:
         past = _Past(np.log(np.maximum(values, 1e-3 * size)))
         level = past.mean(o, season if season > 1 else 3)

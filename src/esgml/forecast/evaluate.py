@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from esgml.core.errors import HistoryError
 from esgml.forecast.backtest import Backtest, Checkpoint, plan_windows, run_backtest
 from esgml.forecast.candidates import choose_models
 from esgml.forecast.design import is_multiplicative
@@ -37,7 +38,8 @@ class Evaluation:
 def with_sums(panel: Panel, total: bool) -> tuple[Panel, Hierarchy | None]:
     """Return the panel with the sums of its hierarchy appended, where there is one.
 
-    Without labels, `total` adds the sum of all series if they all end at the same time.
+    Without labels, `total` adds the sum of all series if they all end at the same time and
+    some period has all of them.
     """
     if not panel.groups:
         same_end = len(np.unique(panel.last_time())) == 1
@@ -46,7 +48,12 @@ def with_sums(panel: Panel, total: bool) -> tuple[Panel, Hierarchy | None]:
     hierarchy = Hierarchy.from_groups(panel.keys, panel.groups)
     if not hierarchy.aggregates:
         return panel, None
-    return aggregate(panel, hierarchy), hierarchy
+    try:
+        return aggregate(panel, hierarchy), hierarchy
+    except HistoryError:
+        if panel.groups:
+            raise
+        return panel, None  # nobody asked for this sum
 
 
 def evaluate(
