@@ -35,7 +35,6 @@ ANNUAL = {
     "companies_scope3_t": "companies, Scope 3",
 }
 NAIVE = "seasonal_naive"
-PEERS = {"statsforecast": "statsforecast AutoETS", "mlforecast": "mlforecast + LightGBM"}
 
 
 def tables(results: Mapping[str, Any]) -> str:
@@ -73,16 +72,15 @@ def _seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
         ["**default: all weighed**", *(f"**{_number(one['accuracy'])}**" for one in columns)],
     ]
     rows += [[f"`{n}` alone", *(_number(one["models"].get(n)) for one in columns)] for n in single]
-    peers = dict.fromkeys(name for one in columns for name in one.get("peers") or {})
+    peers: dict[str, list[float | None]] = {}
+    for i, one in enumerate(columns):
+        for peer, scores in (one.get("peers") or {}).items():
+            peers.setdefault(peer, [None] * len(columns))[i] = scores.get("accuracy")
+    # one that ran nowhere, because it was not installed, is no row
     rows += [
-        [
-            PEERS.get(peer, peer),
-            *(
-                _number(((one.get("peers") or {}).get(peer) or {}).get("accuracy"))
-                for one in columns
-            ),
-        ]
-        for peer in peers
+        [f"*{peer}*", *map(_number, found)]
+        for peer, found in peers.items()
+        if any(accuracy is not None for accuracy in found)
     ]
     rows.append(["sum of all series, default", *(_number(one.get("total")) for one in columns)])
     rows.append(["MASE, default", *(_number(one.get("mase"), 2) for one in columns)])

@@ -23,7 +23,7 @@ RESULTS = {
         "coverage_smallest": {"80": 0.75, "90": None},
         "width": {"80": 0.1, "90": 0.14},
         "models": {"seasonal_naive": 0.875, "ridge": 0.92, "theta": 0.93},
-        "peers": {"statsforecast": {"accuracy": 0.925}, "mlforecast": {"reason": "missing"}},
+        "peers": {"statsforecast AutoETS": {"accuracy": 0.925}, "AutoGluon": {"reason": "missing"}},
         "series": 14,
         "horizon": 30,
         "windows": 6,
@@ -47,8 +47,8 @@ def test_tables_show_every_forecaster_and_what_is_missing():
     assert "| naive | 0.875 |" in lines
     assert "| **default: all weighed** | **0.941** |" in lines
     assert lines.index("| `theta` alone | 0.930 |") < lines.index("| `ridge` alone | 0.920 |")
-    assert "| statsforecast AutoETS | 0.925 |" in lines
-    assert "| mlforecast + LightGBM | - |" in lines
+    assert "| *statsforecast AutoETS* | 0.925 |" in lines
+    assert "AutoGluon" not in text
     assert "| 80 % interval held | 80.3 % |" in lines
     assert "| 90 %, smallest series | - |" in lines
     assert "| facilities | 1,234 | 0.570 | **0.580** | 0.100 | **0.090** | 81.0 % |" in lines

@@ -99,6 +99,34 @@ def test_changelog_knows_this_version():
     assert "## [Unreleased]" in text
 
 
+def test_every_forecaster_has_a_section():
+    from esgml.core import catalog
+
+    text = (ROOT / "docs" / "forecasting.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^### (\w+)$", text, flags=re.MULTILINE)
+    assert sorted(sections) == sorted(catalog.names("forecast"))
+
+
+def test_every_command_is_in_the_readme_or_a_page():
+    from esgml.cli.app import COMMANDS
+
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in COMMANDS if f"esgml {name}" not in text and name != "demo"] == []
+
+
+def test_example_walks_the_road(tmp_path):
+    pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
+    pytest.importorskip("mlflow", reason="the extra 'registry' is not installed")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "road.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "identical: True" in done.stdout
+    assert "released: True" in done.stdout
+
+
 # The runner itself ------------------------------------------------------------------------
 
 
