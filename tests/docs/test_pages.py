@@ -135,7 +135,9 @@ def test_expected_output_may_leave_parts_open():
     assert outputs.matches(["took ... s"], ["took 12 s  "])
     assert outputs.matches(["x 0.197"], ["x 0.198"])
     assert outputs.matches(["1,234.5 and ..."], ["1,234.6 and more"])
-    assert not outputs.matches(["x 0.197"], ["x 0.201"])
+    assert outputs.matches(["| 1969.908 | a |"], ["| 1999.123 | a |"])
+    assert not outputs.matches(["x 0.197"], ["x 0.221"])
+    assert not outputs.matches(["x 0.197"], ["y 0.197"])
     assert not outputs.matches(["x 0.197"], ["x 0.1970"])
     assert not outputs.matches(["a"], ["a", "b"])
     assert not outputs.matches([], ["a"])
@@ -159,6 +161,16 @@ def test_a_page_that_is_wrong_is_found_and_mended(tmp_path):
     ]
     outputs.check(page, write=True)
     assert outputs.check(page) == []
+
+
+def test_mending_keeps_open_what_was_open():
+    merge = outputs.merge
+    assert merge(["id ...", "x 0.1"], ["id 77", "x 0.9"]) == ["id ...", "x 0.9"]
+    assert merge(["at 0.5 | ... |"], ["at 0.7 | noon |"]) == ["at 0.7 | ... |"]
+    assert merge(["a", "...", "z 1.0"], ["b", "c", "d", "z 2.0"]) == ["b", "...", "z 2.0"]
+    assert merge(["was ..."], ["is 3"]) == ["is 3"]
+    assert merge(["one"], ["one", "two"]) == ["one", "two"]
+    assert merge([], ["new"]) == ["new"]
 
 
 def test_a_failure_in_a_page_is_shown(tmp_path):
