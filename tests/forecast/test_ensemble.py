@@ -247,7 +247,6 @@ def test_constant_series_are_forecast_as_they_are(make_panel):
     np.testing.assert_allclose(result.mean, 12.5, rtol=1e-6)
 
 
-@pytest.mark.xfail(reason="errors of zero have no profile over the steps", strict=False)
 @pytest.mark.parametrize("value", [0.0, 7.0])
 def test_bounds_of_series_that_never_erred(make_panel, value):
     panel = make_panel((100, 100), ends=(0, 9))

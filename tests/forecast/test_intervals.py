@@ -79,7 +79,6 @@ def test_adapts_when_errors_grow():
         assert width[1] > 2 * width[0]
 
 
-@pytest.mark.xfail(reason="errors of zero have no profile over the steps", strict=False)
 def test_constant_series_have_bounds_of_no_width():
     forecast = np.full((10, 2, 3), 5.0)
     found = calibrate(forecast, forecast, LEVELS, relative=True)

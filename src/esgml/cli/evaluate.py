@@ -78,7 +78,7 @@ def evaluate(
         for name, s in found["models"].items()
     ]
     spent = found["train_seconds"] + found["predict_seconds"]
-    name = "combined" if model == "auto" else f"{model} (gated)"
+    name = "combined" if model == "auto" else f"{model}, calibrated"
     rows.append(
         [name, found["accuracy"], found["wape"], found["mase"], 1 - found["wape_total"], "", spent]
     )

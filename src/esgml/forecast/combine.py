@@ -74,7 +74,7 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
     typical = _mean(own, axis=0)
     typical = np.where(np.isfinite(typical) & (typical > 0), typical, 1.0)
     relative = own / typical
-    pooled = _mean(relative, axis=1)[:, None]
+    pooled = np.array([_median(row) for row in relative])[:, None]
     relative = np.where(np.isfinite(relative), relative, pooled)
     # a series with few windows leans on the pool
     trust = (1 - POOLED) * (count / (count + PATIENCE))[None, :]
@@ -91,6 +91,12 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
         gated = (count >= 4) & (own[naive] < combined)
         weights[gated] = np.eye(len(models))[naive]
     return Combination(models, weights, gated)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Median of the finite values, so that one broken series moves nothing; NaN of none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
 
 
 def _mean(values: NDArray[np.float64], axis: int | tuple[int, ...]) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -327,7 +326,7 @@ def fit_ensemble(
         bool((observed >= 0).all()),
         Combination(names, weights, walk.combination.gated),
         walk.reconciliation,
-        _complete(walk.calibration, full),
+        walk.calibration,
     )
     return ensemble, evaluation
 
@@ -349,31 +348,3 @@ def _fit(
 
     data = json.loads(checkpoint(f"fit-{kind.model_name()}", compute) if checkpoint else compute())
     return kind.from_files({name: unpack(value).tobytes() for name, value in data.items()})
-
-
-def _complete(calibration: Calibration, panel: Panel) -> Calibration:
-    """Give a usual error to series and levels without any past window.
-
-    It is the usual relative change over one season of the series, or of all series.
-    """
-    relative = calibration.relative
-    season = panel.frequency.season
-    size = calibration.size.copy()
-    changes = []
-    for i in range(len(panel)):
-        values = panel.series(i)
-        lag = season if len(values) > season else 1
-        steps = np.abs(values[lag:] - values[:-lag]) / (np.nanmean(np.abs(values)) + 1e-12)
-        changes.append(float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan)
-    usual = np.nanmean(changes) if np.isfinite(changes).any() else 0.1
-    changed = np.where(np.isfinite(changes), changes, usual)
-    size = np.where(np.isfinite(size), size, changed)
-    # of a normal error, in units of its mean absolute value
-    normal = {
-        level: 1.2533 * NormalDist().inv_cdf(0.5 + level / 200) for level in calibration.quantile
-    }
-    quantile: dict[int, NDArray[np.float64]] = {
-        level: np.nan_to_num(value, nan=normal[level])
-        for level, value in calibration.quantile.items()
-    }
-    return Calibration(size, calibration.shape, quantile, relative)

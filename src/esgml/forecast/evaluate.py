@@ -98,7 +98,10 @@ def evaluate(
     full, hierarchy = with_sums(panel, total)
     plan = plan_windows(full, horizon, windows, step)
     backtest = run_backtest(full, plan, names, seed=seed, threads=threads, checkpoint=checkpoint)
-    observed = panel.values[np.isfinite(panel.values)]
+    # how errors are measured is decided on what was known at the first scored origin
+    past = panel.before(plan.backs[plan.calibrating])
+    past = past if np.isfinite(past.values).any() else panel
+    observed = past.values[np.isfinite(past.values)]
     part = Backtest(
         backtest.plan,
         backtest.keys,
@@ -111,7 +114,7 @@ def evaluate(
     walk = walk_forward(
         part,
         levels,
-        relative=is_multiplicative(panel),
+        relative=is_multiplicative(past),
         nonnegative=bool((observed >= 0).all()),
         hierarchy=hierarchy,
         only="" if model == "auto" else model,

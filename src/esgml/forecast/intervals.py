@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,6 +140,32 @@ def calibrate(
     return _state(error, miss, relative)
 
 
+def complete(calibration: Calibration, usual: NDArray[np.float64]) -> Calibration:
+    """Give series and levels without any past error a usual one.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    usual : array, shape (n,)
+        The error of the seasonal naive forecast as a share of the level; NaN where unknown.
+
+    Returns
+    -------
+    Calibration
+        Missing sizes taken from `usual` (its median where it is missing too), missing
+        quantiles from the normal distribution.
+    """
+    known = usual[np.isfinite(usual)]
+    usual = np.where(np.isfinite(usual), usual, np.median(known) if len(known) else 0.1)
+    size = np.where(np.isfinite(calibration.size), calibration.size, usual)
+    quantile: dict[int, NDArray[np.float64]] = {}
+    for level, values in calibration.quantile.items():
+        # in units of the mean absolute value of a normal error
+        normal = 1.2533 * NormalDist().inv_cdf(0.5 + level / 200)
+        quantile[level] = np.nan_to_num(values, nan=normal)
+    return Calibration(size, calibration.shape, quantile, calibration.relative)
+
+
 def _unit(forecast: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what errors of series near zero are measured in, so that bands follow the level.
 
@@ -204,5 +231,7 @@ def _rising(mean_step: NDArray[np.float64], weight: NDArray[np.float64]) -> NDAr
     if len(mean_step) == 1:
         return np.ones(1)
     profile = isotonic_regression(mean_step, weights=np.maximum(weight, 1e-9)).x
+    if profile.mean() <= 0:  # no error at all
+        return np.ones(len(mean_step))
     profile = np.maximum(profile, 0.2 * profile.mean())
     return np.asarray(profile / profile.mean())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from esgml.forecast.combine import Combination, combine
-from esgml.forecast.intervals import Calibration, calibrate
+from esgml.forecast.intervals import Calibration, calibrate, complete
 from esgml.forecast.reconcile import Reconciliation, choose
 
 if TYPE_CHECKING:
@@ -90,9 +90,12 @@ def walk_forward(
         rows = np.isfinite(known).any(axis=(1, 2)) & np.isfinite(base).any(axis=(1, 2))
         return choose(hierarchy, base[rows], known[rows], nonnegative=nonnegative)
 
-    def measure(known: NDArray[np.float64]) -> Calibration:
+    def measure(known: NDArray[np.float64], w: int) -> Calibration:
         rows = np.isfinite(known).any(axis=(1, 2)) & np.isfinite(final).any(axis=(1, 2))
-        return calibrate(final[rows], known[rows], levels, relative=relative)
+        level = np.abs(final[w]).mean(axis=1)
+        unknown = np.full(len(level), np.nan)
+        usual = np.divide(backtest.naive_error[w], level, out=unknown, where=level > 0)
+        return complete(calibrate(final[rows], known[rows], levels, relative=relative), usual)
 
     moments = np.unique(origin[~np.isnat(origin)])
     for moment in moments:
@@ -112,7 +115,7 @@ def walk_forward(
             if balanced is not None and len(chosen) == len(backtest.keys):
                 final[w] = balanced.apply(base[w], nonnegative=nonnegative)
             if w >= backtest.plan.calibrating:
-                calibration = measure(known)
+                calibration = measure(known, w)
                 for level in levels:
                     low, high = calibration.bounds(final[w], level)
                     lower[level][w, chosen], upper[level][w, chosen] = low[chosen], high[chosen]
@@ -124,5 +127,5 @@ def walk_forward(
         upper,
         learn(backtest.actual),
         balance(backtest.actual),
-        measure(backtest.actual),
+        measure(backtest.actual, -1),
     )

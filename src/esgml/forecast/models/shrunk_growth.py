@@ -158,7 +158,8 @@ def _same_unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if earlier.max() > 3 * usual or earlier.min() < usual / 3:
         return values
     for factor in (UNIT_FACTOR, 1 / UNIT_FACTOR):
-        if 0.5 < values[-1] / (usual * factor) < 2:
+        # as logarithms: the ratio itself may leave the range of floats
+        if abs(np.log(values[-1]) - np.log(usual) - np.log(factor)) < np.log(2):
             return np.append(values[:-1], values[-1] / factor)
     return values
 
