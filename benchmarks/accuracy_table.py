@@ -99,7 +99,7 @@ def _seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
                 *(_number(one["width"].get(level), 2) for one in columns),
             ],
         ]
-    return _markdown(["accuracy", *(TITLES[name] for name in results)], rows)
+    return _markdown(["accuracy", *(f"{TITLES[name]} `{name}`" for name in results)], rows)
 
 
 def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
