@@ -2,7 +2,7 @@
 
     python examples/road.py [WORKSPACE]
 
-It takes about half a minute. One quick model is trained; leave ``model`` out of the
+It takes less than a minute. One quick model is trained; leave ``model`` out of the
 configuration and all of them are weighed, which takes minutes.
 """
 

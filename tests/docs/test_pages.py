@@ -107,6 +107,18 @@ def test_every_forecaster_has_a_section():
     assert sorted(sections) == sorted(catalog.names("forecast"))
 
 
+def test_the_pool_is_as_described():
+    from esgml.forecast import candidates, combine
+
+    text = (ROOT / "docs" / "forecasting.md").read_text(encoding="utf-8")
+    told = re.search(
+        r"The pool is (.*?) where a season\s+repeats,\s+and (.*?) where none", text, re.S
+    )
+    seasonal, annual = (tuple(re.findall(r"`(\w+)`", part)) for part in told.groups())
+    assert (seasonal, annual) == (candidates.SEASONAL, candidates.ANNUAL)
+    assert f"more than {combine.CUTOFF:g} times the error" in text
+
+
 def test_every_command_is_in_the_readme_or_a_page():
     from esgml.cli.app import COMMANDS
 
