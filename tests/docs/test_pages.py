@@ -112,7 +112,7 @@ def test_the_pool_is_as_described():
 
     text = (ROOT / "docs" / "forecasting.md").read_text(encoding="utf-8")
     told = re.search(
-        r"The pool is (.*?) where a season\s+repeats,\s+and (.*?) where none", text, re.S
+        r"The pool is (.*?) where a season\s+repeats,\s+and\s+(.*?) where none", text, re.S
     )
     seasonal, annual = (tuple(re.findall(r"`(\w+)`", part)) for part in told.groups())
     assert (seasonal, annual) == (candidates.SEASONAL, candidates.ANNUAL)
