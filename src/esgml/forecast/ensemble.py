@@ -247,7 +247,13 @@ def _for_series(calibration: Calibration, which: NDArray[np.int64], bottom: int)
         return np.where(which >= 0, values[which], np.median(values[:bottom]))
 
     quantile = {level: pick(q) for level, q in calibration.quantile.items()}
-    return Calibration(pick(calibration.size), calibration.shape, quantile, calibration.relative)
+    return Calibration(
+        pick(calibration.size),
+        calibration.shape,
+        quantile,
+        calibration.relative,
+        pick(calibration.floor),
+    )
 
 
 def default_horizon(frequency: Frequency) -> int:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Errors counted as prior when a series' own size is estimated.
 PRIOR = 5.0
+#: Least level of a series near zero, as a share of its usual level.
+FLOOR = 0.3
 #: Step of the adaptive level per window.
 GAMMA = 0.12
 #: Share of a series' own misses in its adaptive level; the rest is that of all series.
@@ -53,12 +55,15 @@ class Calibration:
         How many usual errors the interval of each series reaches.
     relative : bool
         Whether errors are differences of logarithms.
+    floor : array, shape (n,)
+        Least level that errors of series near zero are measured in.
     """
 
     size: NDArray[np.float64]
     shape: NDArray[np.float64]
     quantile: dict[int, NDArray[np.float64]]
     relative: bool
+    floor: NDArray[np.float64]
 
     def bounds(
         self, mean: NDArray[np.float64], level: int
@@ -67,14 +72,16 @@ class Calibration:
         reach = (self.quantile[level] * self.size)[:, None] * self.shape[None, : mean.shape[1]]
         if self.relative:
             return mean * np.exp(-reach), mean * np.exp(reach)
-        reach = reach * _unit(mean)
+        reach = reach * _unit(mean, self.floor)
         return mean - reach, mean + reach
 
     def select(self, which: Sequence[int]) -> Calibration:
         """Return the calibration of the series numbered `which`."""
         places = list(which)
         quantile = {level: q[places] for level, q in self.quantile.items()}
-        return Calibration(self.size[places], self.shape, quantile, self.relative)
+        return Calibration(
+            self.size[places], self.shape, quantile, self.relative, self.floor[places]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration as JSON values."""
@@ -83,6 +90,7 @@ class Calibration:
             "shape": pack(self.shape),
             "quantile": {str(k): pack(v) for k, v in self.quantile.items()},
             "relative": self.relative,
+            "floor": pack(self.floor),
         }
 
     @classmethod
@@ -93,6 +101,7 @@ class Calibration:
             unpack(value["shape"]),
             {int(k): unpack(v) for k, v in value["quantile"].items()},
             bool(value["relative"]),
+            unpack(value["floor"]),
         )
 
 
@@ -119,13 +128,14 @@ def calibrate(
     Calibration
     """
     windows = len(actual)
-    error = _errors(forecast, actual, relative)
+    floor = FLOOR * _typical(forecast)
+    error = _errors(forecast, actual, relative, floor)
     wanted = {level: 1 - level / 100 for level in levels}
     miss: dict[int, NDArray[np.float64]] = {
         level: np.full(error.shape[1], rate) for level, rate in wanted.items()
     }
     for w in range(WARM_UP, windows):
-        state = _state(error[:w], miss, relative)
+        state = _state(error[:w], miss, relative, floor)
         scaled = error[w] / np.maximum(state.size[:, None] * state.shape[None, :], 1e-12)
         seen = np.isfinite(scaled)
         if not seen.any():
@@ -137,7 +147,7 @@ def calibrate(
             own = np.where(count > 0, beyond.sum(axis=1) / np.maximum(count, 1), overall)
             outside = OWN * own + (1 - OWN) * overall
             miss[level] = np.clip(miss[level] + GAMMA * (target - outside), 0.005, 0.6)
-    return _state(error, miss, relative)
+    return _state(error, miss, relative, floor)
 
 
 def complete(calibration: Calibration, usual: NDArray[np.float64]) -> Calibration:
@@ -163,30 +173,46 @@ def complete(calibration: Calibration, usual: NDArray[np.float64]) -> Calibratio
         # in units of the mean absolute value of a normal error
         normal = 1.2533 * NormalDist().inv_cdf(0.5 + level / 200)
         quantile[level] = np.nan_to_num(values, nan=normal)
-    return Calibration(size, calibration.shape, quantile, calibration.relative)
+    return Calibration(size, calibration.shape, quantile, calibration.relative, calibration.floor)
 
 
-def _unit(forecast: NDArray[np.float64]) -> NDArray[np.float64]:
+def _typical(forecast: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean size of past forecasts of each series, shape (n,); 0 where none."""
+    size = np.abs(np.nan_to_num(forecast)).sum(axis=(0, 2))
+    count = np.isfinite(forecast).sum(axis=(0, 2))
+    result: NDArray[np.float64] = size / np.maximum(count, 1)
+    return result
+
+
+def _unit(forecast: NDArray[np.float64], floor: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what errors of series near zero are measured in, so that bands follow the level.
 
-    Half of it is the size of the forecast period, half that of the whole window.
+    Half of it is the size of the forecast period, half that of the whole window, but no less
+    than `floor`, so that a season of almost nothing does not look like a huge relative error.
     """
     size = np.abs(forecast)
-    return np.asarray(0.5 * (size + size.mean(axis=-1, keepdims=True)) + 1e-12)
+    level = 0.5 * (size + size.mean(axis=-1, keepdims=True))
+    return np.asarray(np.maximum(level, floor[:, None]) + 1e-12)
 
 
 def _errors(
-    forecast: NDArray[np.float64], actual: NDArray[np.float64], relative: bool
+    forecast: NDArray[np.float64],
+    actual: NDArray[np.float64],
+    relative: bool,
+    floor: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     if not relative:
-        return np.asarray(np.abs(actual - forecast) / _unit(forecast))
+        return np.asarray(np.abs(actual - forecast) / _unit(forecast, floor))
     positive = (actual > 0) & (forecast > 0)
     ratio = np.divide(actual, forecast, out=np.ones_like(actual), where=positive)
     return np.where(positive, np.abs(np.log(ratio)), np.nan)
 
 
 def _state(
-    error: NDArray[np.float64], miss: Mapping[int, NDArray[np.float64]], relative: bool
+    error: NDArray[np.float64],
+    miss: Mapping[int, NDArray[np.float64]],
+    relative: bool,
+    floor: NDArray[np.float64],
 ) -> Calibration:
     windows, n, horizon = error.shape
     age = np.arange(windows)[::-1]
@@ -221,7 +247,7 @@ def _state(
     levels = sorted(quantile)
     for small, large in itertools.pairwise(levels):
         quantile[large] = np.maximum(quantile[large], quantile[small])  # nested intervals
-    return Calibration(size, shape, quantile, relative)
+    return Calibration(size, shape, quantile, relative, floor)
 
 
 def _rising(mean_step: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
