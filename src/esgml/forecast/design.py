@@ -95,14 +95,17 @@ class Design:
         return replace(self, x=self.x[:, keep], names=tuple(self.names[k] for k in keep))
 
 
-def is_multiplicative(panel: Panel) -> bool:
-    """Whether the series stay well above zero, so that logarithms suit them."""
+def is_multiplicative(panel: Panel, share: float = 0.05) -> bool:
+    """Whether the series stay well above zero, so that logarithms suit them.
+
+    That is, whether nearly all values are above `share` of the median of their series.
+    """
     low = 0
     for i in range(len(panel)):
         values = panel.series(i)
         values = values[np.isfinite(values)]
         if len(values):
-            low += int(np.sum(values <= 0.05 * np.median(values)))
+            low += int(np.sum(values <= share * np.median(values)))
     return low <= 0.002 * panel.rows
 
 

@@ -114,7 +114,8 @@ def evaluate(
     walk = walk_forward(
         part,
         levels,
-        relative=is_multiplicative(past),
+        # errors as logarithms would make bands needlessly wide for series that come near zero
+        relative=is_multiplicative(past, share=0.2),
         nonnegative=bool((observed >= 0).all()),
         hierarchy=hierarchy,
         only="" if model == "auto" else model,
