@@ -6,7 +6,7 @@
     |-- UsageError ........................ exit 2   the call itself is wrong
     |-- DataError ......................... exit 3   the data is not fit for what was asked
     |   |-- ReadError                                cannot be read as a table
-    |   |-- ColumnError                              a column is missing, unknown or of the wrong kind
+    |   |-- ColumnError                              a column missing, unknown or of the wrong kind
     |   |-- UnitError                                units unknown or not convertible
     |   |-- HistoryError                             too few observations
     |   `-- LookAheadError                           something from the future would be used
@@ -60,7 +60,7 @@ class EsgmlError(Exception):
         return f"{text} {self.remedy}" if self.remedy else text
 
     def as_dict(self) -> dict[str, str]:
-        """The error as plain strings, for JSON output."""
+        """Return the error as plain strings, for JSON output."""
         return {
             "code": self.code,
             "message": self.message,

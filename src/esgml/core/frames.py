@@ -53,7 +53,7 @@ class Fault:
     count: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The fault as plain values, for JSON."""
+        """Return the fault as plain values, for JSON."""
         return {
             "code": self.code,
             "severity": str(self.severity),
@@ -173,7 +173,7 @@ class CheckReport:
         raise DataError(listing, code=first.code, where=where, remedy=first.remedy)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain values, as `esgml check --json` prints it."""
+        """Return the report as plain values, as `esgml check --json` prints it."""
         return {
             "rows": self.rows,
             "faults": [f.as_dict() for f in self.faults],

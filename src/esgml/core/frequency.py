@@ -59,8 +59,11 @@ class Frequency:
 
     @property
     def season(self) -> int:
-        """Length in steps of the shortest usual season: a day for hours, a week for days, a
-        year for weeks to quarters; 1 for annual data, where nothing repeats."""
+        """Length in steps of the shortest usual season.
+
+        A day for hours, a week for days, a year for weeks to quarters; 1 for annual data,
+        where nothing repeats.
+        """
         return self.seasons[0] if self.seasons else 1
 
     @property
@@ -70,8 +73,10 @@ class Frequency:
 
     @property
     def long_season(self) -> int:
-        """Length in steps of the next longer season below a year (a week for sub-daily
-        data), or 0 where there is none."""
+        """Length in steps of the next longer season below a year, or 0.
+
+        That is a week for sub-daily data.
+        """
         return self.seasons[1] if self.sub_daily else 0
 
     @property
@@ -82,7 +87,7 @@ class Frequency:
         return 52 * 7 * _DAY // self.seconds
 
     def ordinals(self, time: NDArray[np.datetime64]) -> NDArray[np.int64]:
-        """Number the periods: consecutive periods get consecutive integers."""
+        """Return the numbers of the periods: consecutive periods get consecutive integers."""
         if self.months:
             return np.asarray(time.astype("datetime64[M]").astype(np.int64) // self.months)
         seconds = time.astype("datetime64[s]").astype(np.int64)
