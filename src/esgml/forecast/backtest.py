@@ -26,6 +26,7 @@ from esgml.forecast.state import pack, unpack
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from esgml.core.frequency import Frequency
     from esgml.core.interfaces import TimeSeriesModel
 
 
@@ -56,6 +57,14 @@ class Plan:
         return len(self.backs) - self.scored
 
 
+def usual_spacing(frequency: Frequency, horizon: int) -> int:
+    """Return the usual number of periods between origins.
+
+    It is the horizon; for sub-daily data at least three days, to meet different weekdays.
+    """
+    return max(horizon, 3 * frequency.season) if frequency.sub_daily else horizon
+
+
 def plan_windows(
     panel: Panel, horizon: int, windows: int, step: int | None = None, calibrating: int = 10
 ) -> Plan:
@@ -79,9 +88,7 @@ def plan_windows(
             f" the longest series has {longest}.",
             remedy="Use fewer windows, a smaller step or a shorter horizon.",
         )
-    spacing = horizon
-    if panel.frequency.sub_daily:
-        spacing = max(horizon, 3 * panel.frequency.season)  # meet different weekdays
+    spacing = usual_spacing(panel.frequency, horizon)
     room = (longest - first - least) // 2
     extra = int(min(calibrating, max(room // spacing, 0)))
     if panel.frequency.season == 1:

@@ -74,6 +74,10 @@ class Design:
         """Return the feature called `name`."""
         return np.asarray(self.x[:, self.names.index(name)])
 
+    def age(self, panel: Panel) -> NDArray[np.float64]:
+        """Return the periods from each row's target to the end of its series, shape (rows,)."""
+        return np.asarray(panel.lengths[self.series] - (self.origin + self.step), dtype=np.float64)
+
     def where(self, mask: NDArray[np.bool_]) -> Design:
         """Return the rows selected by a boolean mask."""
         return Design(

@@ -21,7 +21,7 @@ from esgml.core.frequency import Frequency
 from esgml.core.interfaces import Files, TimeSeriesModel
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.results import Forecast
-from esgml.forecast.backtest import Checkpoint
+from esgml.forecast.backtest import Checkpoint, usual_spacing
 from esgml.forecast.combine import Combination
 from esgml.forecast.evaluate import Evaluation, evaluate, with_sums
 from esgml.forecast.hierarchy import Hierarchy, aggregate, aggregate_future
@@ -293,7 +293,7 @@ def fit_ensemble(
     """
     horizon = horizon or default_horizon(panel.frequency)
     longest = int(panel.lengths.max())
-    spacing = horizon if not panel.frequency.sub_daily else max(horizon, 3 * panel.frequency.season)
+    spacing = usual_spacing(panel.frequency, horizon)
     room = max((longest - 2 * panel.frequency.season) // (2 * spacing), 1)
     scored = int(min(SCORED, room))
     evaluation = evaluate(

@@ -104,7 +104,7 @@ class GaussianProcess(TimeSeriesModel):
             return False
         design = build_design(panel, min(horizon, self.season_), log=self.log_, max_rows=20_000)
         design = design.where(np.isfinite(design.z))
-        age = panel.lengths[design.series] - (design.origin + design.step).astype(float)
+        age = design.age(panel)
         return not unhelpful_covariates(design, age)
 
     def _inputs(

@@ -52,7 +52,7 @@ class LightGBMDirect(TimeSeriesModel):
         self.keys_ = [list(key) for key in panel.keys]
         design = build_design(panel, horizon, log=self.log_, max_rows=self.params.max_rows)
         design = design.where(np.isfinite(design.z))
-        age = panel.lengths[design.series] - (design.origin + design.step).astype(float)
+        age = design.age(panel)
         self.dropped_ = unhelpful_covariates(design, age)
         design = design.without(self.dropped_)
         x = self._columns(design, panel)

@@ -61,7 +61,7 @@ class Ridge(TimeSeriesModel):
         if len(design.z) == 0:
             self.center_ = self.spread_ = np.zeros(0)
             return
-        age = panel.lengths[design.series] - (design.origin + design.step).astype(float)
+        age = design.age(panel)
         self.dropped_ = unhelpful_covariates(design, age)
         design = design.without(self.dropped_)
         self.center_, self.spread_ = standardize(design.x)
