@@ -1,0 +1,1 @@
+"""Solvers, one file each; the file name is the solver's name."""
