@@ -109,6 +109,7 @@ def _service() -> Any:
         Settings(),
         Registry(),
         task_of=lambda name: Task(),  # type: ignore[arg-type,return-value]
+        tasks=(),
         cache_size=0,
     )
 

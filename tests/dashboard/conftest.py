@@ -97,7 +97,9 @@ def application(tmp_path):
     registry.promote("emissions", "1")
     task = doubles.SeasonalMeanTask()
     settings = Settings(workspace=tmp_path, port=0)
-    app = create_app(settings, registry, pages=pages, task_of=lambda name: task)
+    app = create_app(
+        settings, registry, pages=pages, task_of=lambda name: task, tasks=("emissions",)
+    )
     app.store = lambda document: store(tmp_path, document)
     return app
 

@@ -54,7 +54,13 @@ def start():
         events = []
         bus.subscribe(PredictionMade, events.append)
         app = create_app(
-            settings, registry, bus=bus, task_of=lambda name: task, poll_seconds=0.05, **options
+            settings,
+            registry,
+            bus=bus,
+            task_of=lambda name: task,
+            tasks=("emissions",),
+            poll_seconds=0.05,
+            **options,
         )
         app.bus = bus
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

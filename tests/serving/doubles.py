@@ -12,6 +12,7 @@ from esgml.core.errors import HistoryError, NotFoundError
 from esgml.core.frequency import Frequency
 from esgml.core.interfaces import BaseModel
 from esgml.core.tasks import Predictor, Task, Trained
+from esgml.forecast.operation import FORECAST
 from esgml.registry.bundle import Bundle
 from esgml.registry.versions import VersionInfo
 
@@ -111,6 +112,9 @@ class SeasonalMeanTask(Task):
         predictor = SeasonalMean(learned["factor"], learned["width"], learned.get("delay", 0.0))
         self.built.append(predictor)
         return predictor
+
+    def operations(self):
+        return (FORECAST,)
 
     def model_from(self, files) -> BaseModel | None:
         return None

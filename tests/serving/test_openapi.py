@@ -17,7 +17,7 @@ def application():
     registry.register(doubles.trained())
     registry.promote("emissions", "1")
     task = doubles.SeasonalMeanTask()
-    app = create_app(Settings(), registry, task_of=lambda name: task)
+    app = create_app(Settings(), registry, task_of=lambda name: task, tasks=("emissions",))
     app.hub.refresh()
     return app
 

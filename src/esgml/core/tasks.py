@@ -12,11 +12,12 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from esgml.core.errors import NotFoundError
 from esgml.core.frames import FrameContract, SeriesSpec
 from esgml.core.interfaces import BaseModel, Files
+from esgml.core.operations import Operation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,13 +104,18 @@ class Predictor(ABC):
 
 
 class Task(ABC):
-    """One capability, as the rest of the package sees it."""
+    """One capability, as the rest of the package sees it.
+
+    ``reads`` says how its training tables come through the door: ``series`` are checked and
+    cleaned as measurements over time, a ``table`` is taken row by row as it is.
+    """
 
     name: ClassVar[str]
     capability: ClassVar[str]
     title: ClassVar[str]
     frame: ClassVar[FrameContract]
     default_model: ClassVar[str]
+    reads: ClassVar[Literal["series", "table"]] = "series"
 
     def models(self) -> tuple[str, ...]:
         """Return the names of the models that can serve this task."""
@@ -124,6 +130,10 @@ class Task(ABC):
     @abstractmethod
     def predictor(self, files: Mapping[str, bytes]) -> Predictor:
         """Build what answers requests from the files of a `Trained`."""
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return what the task answers over HTTP at routes of its own."""
+        return ()
 
     def model_from(self, files: Mapping[str, bytes]) -> BaseModel | None:
         """Return the trained model inside the files, where there is a single one."""
@@ -151,3 +161,12 @@ def get_task(name: str) -> Task:
     task = importlib.import_module(MODULES[name]).TASK
     assert isinstance(task, Task)
     return task
+
+
+def find_operation(name: str) -> Operation:
+    """Return the operation called `name`, of whichever installed task has it."""
+    for task in map(get_task, task_names()):
+        for operation in task.operations():
+            if operation.name == name:
+                return operation
+    raise NotFoundError(f"no operation {name!r}.", code="operation_unknown")

@@ -10,9 +10,11 @@ import numpy as np
 from esgml.core.errors import UsageError
 from esgml.core.frames import Column, FrameContract, Kind, SeriesSpec
 from esgml.core.interfaces import BaseModel
+from esgml.core.operations import Operation
 from esgml.core.tasks import Predictor, Task, TaskOptions, Trained
 from esgml.data.panels import to_panel
 from esgml.forecast.ensemble import Ensemble, fit_ensemble
+from esgml.forecast.operation import FORECAST
 from esgml.forecast.request import decode, encode
 
 if TYPE_CHECKING:
@@ -96,6 +98,10 @@ class EmissionsTask(Task):
     def predictor(self, files: Mapping[str, bytes]) -> ForecastPredictor:
         """Build the predictor from the files of a trained ensemble."""
         return ForecastPredictor(Ensemble.from_files(files))
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the forecast route."""
+        return (FORECAST,)
 
     def model_from(self, files: Mapping[str, bytes]) -> BaseModel | None:
         """Return the one model inside, where the ensemble has a single one."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from esgml.core.canonical import canonical_json
 from esgml.core.errors import EsgmlError
+from esgml.core.operations import BUILT_IN
 from esgml.core.settings import Settings
 from esgml.core.storage import sha256
-from esgml.core.tasks import Task, get_task
+from esgml.core.tasks import Task, find_operation, get_task
 from esgml.monitoring.log import Record
 from esgml.registry.bundle import Bundle
 from esgml.registry.fingerprint import code_version
@@ -33,8 +34,8 @@ class Trace:
     Attributes
     ----------
     record : Record
-    bundle : Bundle
-        What it was computed again with.
+    bundle : Bundle or None
+        What it was computed again with; None where no trained model made it.
     recomputed : bytes
         Canonical JSON of the answer computed now; empty where that failed.
     differences : tuple of str
@@ -44,7 +45,7 @@ class Trace:
     """
 
     record: Record
-    bundle: Bundle
+    bundle: Bundle | None
     recomputed: bytes
     differences: tuple[str, ...]
     problems: tuple[str, ...]
@@ -62,7 +63,7 @@ class Trace:
     def as_dict(self) -> dict[str, Any]:
         """Return the trace as plain values, for JSON."""
         record, bundle = self.record, self.bundle
-        data = bundle.data_fingerprint
+        data = bundle.data_fingerprint if bundle else None
         asked = record.asked()
         return {
             "id": record.id,
@@ -83,32 +84,48 @@ class Trace:
             "request": {
                 "sha256": sha256(record.request),
                 "bytes": len(record.request),
-                "series": [_series(s) for s in asked.get("series", [])[:_SHOWN]],
+                "series": [_series(s) for s in _listed(asked)[:_SHOWN]],
                 "document": asked,
             },
             "response": json.loads(record.response),
-            "features": {
-                "recipe": {name: sha256(content) for name, content in bundle.files.items()},
-                "schema": {k: v for k, v in bundle.schema.items() if k != "example"},
-            },
+            "features": _recipe(bundle) if bundle else None,
             "model": {
                 "name": record.model,
                 "version": record.version,
-                "task": bundle.task,
-                "model": bundle.model_name,
-                "bundle_sha256": bundle.digest,
+                **(_model(bundle) if bundle else {}),
                 "recorded_bundle_sha256": record.bundle_digest,
-                "created": bundle.created,
-                "params": bundle.params,
-                "metrics": scalars(bundle.metrics),
             },
             "data": data.as_dict() if data else None,
             "code": {
-                "trained": bundle.code_version,
+                "trained": bundle.code_version if bundle else "",
                 "served": record.code_version,
                 "now": code_version(),
             },
         }
+
+
+def _recipe(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "recipe": {name: sha256(content) for name, content in bundle.files.items()},
+        "schema": {k: v for k, v in bundle.schema.items() if k != "example"},
+    }
+
+
+def _model(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "task": bundle.task,
+        "model": bundle.model_name,
+        "bundle_sha256": bundle.digest,
+        "created": bundle.created,
+        "params": bundle.params,
+        "metrics": scalars(bundle.metrics),
+    }
+
+
+def _listed(asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the series of a request; other operations may mean something else by the word."""
+    series = asked.get("series")
+    return [s for s in series if isinstance(s, dict)] if isinstance(series, list) else []
 
 
 def _series(series: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,35 +161,63 @@ def differences(a: Any, b: Any, where: str = "") -> list[str]:
     return [f"{where}: {a!r} recorded, {b!r} computed now"]
 
 
-def trace(record: Record, bundle: Bundle, task_of: Callable[[str], Task] = get_task) -> Trace:
+def trace(
+    record: Record, bundle: Bundle | None, task_of: Callable[[str], Task] = get_task
+) -> Trace:
     """Compute a recorded prediction again and say what it comes from.
 
     Parameters
     ----------
     record : Record
         From `esgml.monitoring.log.find`.
-    bundle : Bundle
-        The version that made it.
+    bundle : Bundle or None
+        The version that made it; None where no trained model did (`is_built_in`).
     task_of : callable
         Finds a task by its name.
     """
     problems = []
     if not record.intact:
         problems.append("the record was changed after it was written.")
-    if bundle.digest != record.bundle_digest:
+    if bundle is not None:
+        problems += _mismatches(record, bundle)
+    elif record.code_version != code_version():
         problems.append(
-            f"the bundle is {bundle.digest[:12]}..., recorded was {record.bundle_digest[:12]}..."
+            f"answered by the code {record.code_version}, computed again by {code_version()}."
         )
-    data = bundle.data_fingerprint.sha256 if bundle.data_fingerprint else ""
-    if data != record.data_fingerprint:
-        problems.append("the bundle was trained on other data than recorded.")
     recomputed = b""
     try:
-        predictor = task_of(bundle.task).predictor(bundle.files)
-        recomputed = canonical_json(predictor.predict(record.asked()))
+        if bundle is not None:
+            answer = task_of(bundle.task).predictor(bundle.files).predict(record.asked())
+        else:
+            answer = _run(record)
+        recomputed = canonical_json(answer)
     except (EsgmlError, ValueError, KeyError, TypeError) as error:
         problems.append(f"computing it again failed: {type(error).__name__}: {error}")
     found: list[str] = []
     if recomputed and recomputed != record.response:
         found = differences(json.loads(record.response), json.loads(recomputed))
     return Trace(record, bundle, recomputed, tuple(found[:_SHOWN]), tuple(problems))
+
+
+def is_built_in(record: Record) -> bool:
+    """Whether the code alone made a prediction, without a trained model."""
+    return record.version == BUILT_IN and not record.bundle_digest
+
+
+def _mismatches(record: Record, bundle: Bundle) -> list[str]:
+    found = []
+    if bundle.digest != record.bundle_digest:
+        found.append(
+            f"the bundle is {bundle.digest[:12]}..., recorded was {record.bundle_digest[:12]}..."
+        )
+    data = bundle.data_fingerprint.sha256 if bundle.data_fingerprint else ""
+    if data != record.data_fingerprint:
+        found.append("the bundle was trained on other data than recorded.")
+    return found
+
+
+def _run(record: Record) -> dict[str, Any]:
+    run = find_operation(record.model).run
+    if run is None:
+        raise ValueError(f"operation {record.model!r} answers with a trained model only")
+    return run(record.asked())

@@ -11,12 +11,13 @@ from esgml import __version__
 from esgml.core.errors import EsgmlError, MissingExtraError
 from esgml.core.events import EventBus
 from esgml.core.settings import Settings
-from esgml.core.tasks import Task, get_task
+from esgml.core.tasks import Task, get_task, task_names
 from esgml.serving import openapi
 from esgml.serving.gateway import Gateway, Limits
 from esgml.serving.handlers import Handlers
 from esgml.serving.hub import Hub, Registry
 from esgml.serving.metrics import Gauge, Metrics
+from esgml.serving.operations import Operations
 from esgml.serving.problems import HttpError, as_http, body
 from esgml.serving.routes import State, build_router
 
@@ -61,7 +62,9 @@ class App(FastAPI):
         """Return the description of all routes, the hot ones included."""
         if not self.openapi_schema:
             secured = self.serving.settings.api_token is not None
-            self.openapi_schema = openapi.extend(super().openapi(), secured)
+            self.openapi_schema = openapi.extend(
+                super().openapi(), self.serving.operations, secured
+            )
         return self.openapi_schema
 
 
@@ -99,6 +102,7 @@ def create_app(
     bus: EventBus | None = None,
     pages: Pages | None = None,
     task_of: Callable[[str], Task] = get_task,
+    tasks: Sequence[str] | None = None,
     limits: Limits | None = None,
     poll_seconds: float = 5.0,
     cache_size: int = 1024,
@@ -117,6 +121,8 @@ def create_app(
         Builds the routes of the dashboard.
     task_of : callable
         Finds a task by its name.
+    tasks : sequence of str, optional
+        Names of the tasks whose operations get routes; all installed ones where omitted.
     limits : Limits, optional
         Requests in progress before load is shed.
     poll_seconds : float
@@ -140,7 +146,9 @@ def create_app(
         max_waiting=2 * limits.predict,
         metrics=metrics,
     )
-    state = State(settings, hub, metrics)
+    names = task_names() if tasks is None else tasks
+    operations = Operations(hub, [task_of(name) for name in names], bus)
+    state = State(settings, hub, metrics, operations)
 
     async def poll() -> None:
         while True:
@@ -157,11 +165,12 @@ def create_app(
             poller.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await poller
+            operations.close()
             await asyncio.to_thread(hub.close, settings.request_timeout)
 
     app = App(
         title="esgml",
-        description="Forecasts of emissions with intervals that can be traced and recomputed.",
+        description="Answers about sustainability data that can be traced and recomputed.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
@@ -170,7 +179,9 @@ def create_app(
     )
     app.hub = hub
     app.serving = state
-    app.gateway = Gateway(app.behind, Handlers(hub, settings), settings, metrics, limits)
+    app.gateway = Gateway(
+        app.behind, Handlers(hub, settings, operations), settings, metrics, limits
+    )
     _gauges(metrics, hub, app)
     app.include_router(build_router(state, app.openapi))
     if pages is not None:

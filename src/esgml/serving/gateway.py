@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -99,9 +100,9 @@ class Gateway:
     def _hot(self, path: str) -> _Hot | None:
         """Return the hot route a path belongs to."""
         h = self._handlers
+        if path in h.operations:
+            return _Hot(functools.partial(h.operate, path), path)
         match path.split("/"):
-            case ["", "v1", "emissions", "forecast"]:
-                return _Hot(h.forecast, "/v1/emissions/forecast")
             case ["", "v1", "predict", model] if model:
                 return _Hot(h.predict, "/v1/predict/{model}", model)
             case ["", "v2", "models", model, "infer"] if model:

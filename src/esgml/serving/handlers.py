@@ -1,4 +1,4 @@
-"""The hot routes: forecast, predict, infer. Read strictly, answer, write."""
+"""The hot routes: operations of tasks, predict, infer. Read strictly, answer, write."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from esgml.serving import protocol, wire
 from esgml.serving.batching import RetiredError
 from esgml.serving.calls import JSON, Call, Reply
 from esgml.serving.hub import Hub
+from esgml.serving.operations import BuiltIn, Operations
 from esgml.serving.problems import HttpError
 from esgml.serving.rows import Row
 from esgml.serving.series_request import check_numbers
@@ -31,11 +32,14 @@ class Handlers:
     ----------
     hub : Hub
     settings : Settings
+    operations : Operations
+        Routes that tasks declare.
     """
 
-    def __init__(self, hub: Hub, settings: Settings) -> None:
+    def __init__(self, hub: Hub, settings: Settings, operations: Operations) -> None:
         self._hub = hub
         self._settings = settings
+        self.operations = operations
 
     async def find(self, name: str, version: str | None) -> Service:
         """Return the service a path names; only what is not in memory costs a thread."""
@@ -44,12 +48,12 @@ class Handlers:
             found = await asyncio.to_thread(self._hub.service, name, version)
         return found
 
-    async def forecast(self, call: Call) -> Reply:
-        """Answer ``POST /v1/emissions/forecast``."""
+    async def operate(self, path: str, call: Call) -> Reply:
+        """Answer a route that a task declares."""
         _require_json(call.headers)
         document = await _aside(call.body, wire.loads, call.body)
         for _ in range(_MOVES):
-            service = self._hub.for_task("emissions")
+            service = self.operations.answering(path)
             request = service.decode(document)
             try:
                 answered = await service.answer(request)
@@ -114,7 +118,7 @@ class Handlers:
             return service, answered
         raise _moving()
 
-    def _count(self, service: Service, rows: int) -> None:
+    def _count(self, service: Service | BuiltIn, rows: int) -> None:
         self._hub.metrics.predictions.add(service.name, service.version, amount=rows)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from esgml.core.events import EventBus
 from esgml.core.settings import Settings
-from esgml.core.tasks import Task, get_task
+from esgml.core.tasks import Task, get_task, task_names
 from esgml.serving.hub import Hub, Registry
+from esgml.serving.operations import BuiltIn, Operations
 from esgml.serving.series_request import check_numbers
 from esgml.serving.service import Service
 
@@ -23,11 +24,14 @@ class PredictionService:
         The models in service.
     bus : EventBus, optional
         Told of every prediction.
+    tasks : sequence of Task
+        Whose operations `ask` answers.
     """
 
-    def __init__(self, hub: Hub, bus: EventBus | None = None) -> None:
+    def __init__(self, hub: Hub, bus: EventBus | None = None, tasks: Sequence[Task] = ()) -> None:
         self._hub = hub
         self._bus = bus
+        self._operations = Operations(hub, tasks, bus)
 
     def forecast(self, request: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
         """Answer a forecast request, as ``POST /v1/emissions/forecast`` does.
@@ -55,6 +59,30 @@ class PredictionService:
         answer, prediction_id = self._answer(service, service.decode(dict(request)))
         return {**answer, "model_version": service.version, "prediction_id": prediction_id}
 
+    def ask(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer an operation of any task, as its route does.
+
+        Parameters
+        ----------
+        operation : str
+            Its name or route, such as ``solve_optimization`` or ``/v1/optimization/solve``.
+        request : dict
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such operation, or only a model could answer it and none is there.
+        UsageError, DataError
+            If the request is not fit for it.
+        """
+        path = operation if operation in self._operations else self._operations.path_of(operation)
+        service = self._operations.answering(path)
+        document = service.decode(dict(request))
+        if isinstance(service, BuiltIn):
+            return service.encode(service.tell(document, service.predict([document])[0], 0.0))
+        answer, prediction_id = self._answer(service, document)
+        return {**answer, "model_version": service.version, "prediction_id": prediction_id}
+
     def predict(
         self,
         model: str,
@@ -74,6 +102,7 @@ class PredictionService:
 
     def close(self) -> None:
         """End the workers."""
+        self._operations.close()
         self._hub.close()
 
     def _answer(self, service: Service, request: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -121,7 +150,8 @@ class ModelIntegration:
         """Return a service that answers in this process, its champions loaded."""
         hub = Hub(self.registry, task_of=self._task_of, max_rows=self.settings.max_rows)
         hub.refresh()
-        return PredictionService(hub, self._bus)
+        tasks = [self._task_of(name) for name in task_names()]
+        return PredictionService(hub, self._bus, tasks)
 
     def create_app(self) -> Any:
         """Return the HTTP service as an ASGI application."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+from esgml.core.operations import Operation
 
 _NUMBER = {"type": "number", "minimum": -1e100, "maximum": 1e100}
 _NUMBERS = {"type": "array", "items": {"oneOf": [_NUMBER, {"type": "null"}]}}
-_NAME = {"type": "string", "minLength": 1, "maxLength": 200}
 _OBJECT: dict[str, Any] = {"type": "object"}
-_COVARIATES = {
-    "type": "object",
-    "additionalProperties": _NUMBERS,
-    "description": "Numbers by covariate name; null where unknown.",
+_MADE = {
+    "model_version": {"type": "string"},
+    "prediction_id": {"type": "string", "description": "For: esgml trace ID."},
 }
-_BY_LEVEL = {"type": "object", "additionalProperties": {"type": "array", "items": _NUMBER}}
 
 SCHEMAS: dict[str, Any] = {
     "Error": {
@@ -29,76 +29,6 @@ SCHEMAS: dict[str, Any] = {
                     "request_id": {"type": "string"},
                 },
             }
-        },
-    },
-    "Series": {
-        "type": "object",
-        "required": ["entity", "target", "start", "values"],
-        "additionalProperties": False,
-        "properties": {
-            "entity": {**_NAME, "description": "Whose series it is."},
-            "target": {**_NAME, "description": "What is forecast, as in the training table."},
-            "unit": {**_NAME, "description": "Unit of the values, sent back."},
-            "start": {
-                "type": "string",
-                "description": "ISO timestamp of the first value; UTC where no zone is given.",
-                "examples": ["2026-01-31", "2026-01-31T10:00:00Z"],
-            },
-            "values": {
-                **_NUMBERS,
-                "minItems": 1,
-                "description": "History on the model's regular grid, oldest first.",
-            },
-            "known": {**_COVARIATES, "title": "Covariates over history and horizon"},
-            "past": {**_COVARIATES, "title": "Covariates over the history"},
-        },
-    },
-    "ForecastRequest": {
-        "type": "object",
-        "required": ["series"],
-        "additionalProperties": False,
-        "properties": {
-            "series": {
-                "type": "array",
-                "minItems": 1,
-                "items": {"$ref": "#/components/schemas/Series"},
-            },
-            "horizon": {
-                "type": "integer",
-                "minimum": 1,
-                "description": "Periods ahead; the trained horizon where omitted.",
-            },
-            "levels": {
-                "type": "array",
-                "items": {"type": "integer", "minimum": 1, "maximum": 99},
-                "description": "Interval levels in percent, among the calibrated ones.",
-            },
-        },
-    },
-    "ForecastAnswer": {
-        "type": "object",
-        "required": ["forecasts", "model", "horizon", "model_version", "prediction_id"],
-        "properties": {
-            "forecasts": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["entity", "target", "timestamps", "mean", "lower", "upper"],
-                    "properties": {
-                        "entity": {"type": "string"},
-                        "target": {"type": "string"},
-                        "unit": {"type": ["string", "null"]},
-                        "timestamps": {"type": "array", "items": {"type": "string"}},
-                        "mean": {"type": "array", "items": _NUMBER},
-                        "lower": _BY_LEVEL,
-                        "upper": _BY_LEVEL,
-                    },
-                },
-            },
-            "model": {"type": "string"},
-            "horizon": {"type": "integer"},
-            "model_version": {"type": "string"},
-            "prediction_id": {"type": "string", "description": "For: esgml trace ID."},
         },
     },
     "PredictRequest": {
@@ -218,11 +148,20 @@ def error_responses(*statuses: str) -> dict[Any, Any]:
     }
 
 
-def _operation(
-    summary: str, name: str, asked: str, answered: str, parameters: tuple[str, ...], tag: str
+def _named(schema: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _route(
+    summary: str,
+    name: str,
+    asked: dict[str, Any],
+    answered: dict[str, Any],
+    parameters: tuple[str, ...],
+    tag: str,
 ) -> dict[str, Any]:
-    def content(schema: str) -> dict[str, Any]:
-        return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    def content(schema: dict[str, Any]) -> dict[str, Any]:
+        return {"application/json": {"schema": schema}}
 
     return {
         "post": {
@@ -243,44 +182,56 @@ def _operation(
 
 
 PATHS: dict[str, Any] = {
-    "/v1/emissions/forecast": _operation(
-        "Forecast emissions with intervals",
-        "forecast_emissions",
-        "ForecastRequest",
-        "ForecastAnswer",
-        (),
-        "forecast",
-    ),
-    "/v1/predict/{model}": _operation(
+    "/v1/predict/{model}": _route(
         "Predict rows with any model",
         "predict",
-        "PredictRequest",
-        "PredictAnswer",
+        _named("PredictRequest"),
+        _named("PredictAnswer"),
         ("model",),
         "predict",
     ),
-    "/v2/models/{model}/infer": _operation(
+    "/v2/models/{model}/infer": _route(
         "Infer (Open Inference Protocol)",
         "infer",
-        "InferenceRequest",
-        "InferenceAnswer",
+        _named("InferenceRequest"),
+        _named("InferenceAnswer"),
         ("model",),
         "inference protocol",
     ),
-    "/v2/models/{model}/versions/{version}/infer": _operation(
+    "/v2/models/{model}/versions/{version}/infer": _route(
         "Infer with a version (Open Inference Protocol)",
         "infer_version",
-        "InferenceRequest",
-        "InferenceAnswer",
+        _named("InferenceRequest"),
+        _named("InferenceAnswer"),
         ("model", "version"),
         "inference protocol",
     ),
 }
 
 
-def extend(document: dict[str, Any], secured: bool) -> dict[str, Any]:
-    """Add the hot routes, the errors and the token to a derived description."""
-    document["paths"] = {**PATHS, **document.get("paths", {})}
+def _of(operation: Operation, tag: str) -> dict[str, Any]:
+    """Return the route of an operation; every answer carries who made it, and its id."""
+    answer = dict(operation.answer)
+    answer["properties"] = {**answer.get("properties", {}), **_MADE}
+    answer["required"] = [*answer.get("required", []), *_MADE]
+    return _route(operation.summary, operation.name, operation.request, answer, (), tag)
+
+
+def extend(
+    document: dict[str, Any], operations: Iterable[tuple[str, Operation]], secured: bool
+) -> dict[str, Any]:
+    """Add the hot routes, the errors and the token to a derived description.
+
+    Parameters
+    ----------
+    document : dict
+        As the framework derives it.
+    operations : iterable of task name and Operation
+    secured : bool
+        Whether callers need a token.
+    """
+    own = {operation.path: _of(operation, task) for task, operation in operations}
+    document["paths"] = {**own, **PATHS, **document.get("paths", {})}
     components = document.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **SCHEMAS}
     if secured:

@@ -17,6 +17,7 @@ from esgml.serving.batching import RetiredError
 from esgml.serving.hub import Hub
 from esgml.serving.metrics import CONTENT_TYPE, Metrics
 from esgml.serving.openapi import error_responses
+from esgml.serving.operations import Operations
 from esgml.serving.service import Service
 
 try:
@@ -37,18 +38,25 @@ class State:
     ----------
     draining : bool
         Set when the service is about to end: not ready any more, but still serving.
+    registry_read : bool
+        Whether the registry could be read at all so far.
     """
 
-    def __init__(self, settings: Settings, hub: Hub, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, hub: Hub, metrics: Metrics, operations: Operations
+    ) -> None:
         self.settings = settings
         self.hub = hub
         self.metrics = metrics
+        self.operations = operations
         self.draining = False
+        self.registry_read = False
 
     async def refresh(self) -> None:
         """Put the current champions into service; a registry out of reach changes nothing."""
         try:
             await asyncio.to_thread(self.hub.refresh)
+            self.registry_read = True
         except Exception as error:
             _log.error("the registry cannot be read: %s", error)
 
@@ -74,7 +82,10 @@ class State:
             return ["draining"]
         services = self.hub.champions
         if not services:
-            return ["no model in service"]
+            if self.hub.failures:
+                return [f"{name} cannot be served" for name in self.hub.failures]
+            if not (self.registry_read and self.operations.any_built_in):
+                return ["no model in service"]
         moving = await asyncio.gather(*(self.moves(s) for s in services.values()))
         return [
             f"the worker of {name} does not answer"
