@@ -46,15 +46,12 @@ def train(
     The same command after a kill goes on with the steps that were finished.
     """
     from esgml.core.settings import Settings
-    from esgml.data.load import load
     from esgml.training.train import ModelTrainingPipeline
 
-    loaded = load(data, options.series_spec(entity, time, target, known, hierarchy))
-    for fault in loaded.report.faults:
-        note(f"{fault.severity}: {fault.code}: {fault.message}")
     pipeline = ModelTrainingPipeline(Settings(workspace=workspace), workers=workers, notice=note)
     report = pipeline.train_all_models(
-        loaded,
+        data,
+        spec=options.series_spec(entity, time, target, known, hierarchy),
         tasks=task,
         model=model,
         horizon=horizon,

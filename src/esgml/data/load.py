@@ -100,3 +100,28 @@ def load(
         cleaned.cells,
         table.rows_in,
     )
+
+
+def load_table(source: Any, *, max_bytes: int | None = None) -> Loaded:
+    """Read a table that is no series, such as labelled texts, row by row as it is.
+
+    Nothing is checked but that there are rows, and nothing is changed; what a row must hold
+    is up to who asked for it.
+
+    Raises
+    ------
+    NotFoundError, ReadError
+        If the source cannot be read.
+    DataError
+        If there is no row.
+    """
+    frame = read(source, max_bytes=max_bytes)
+    if not frame.height:
+        raise DataError(
+            "the table has no rows.",
+            code="empty",
+            where=describe(source),
+            remedy="Give at least one row below the header.",
+        )
+    report = CheckReport(frame.height)
+    return Loaded(frame, SeriesSpec(), report, (), frame.clear(), frame.clear(), frame.height)

@@ -13,14 +13,14 @@ from esgml.core.errors import StorageError
 from esgml.core.frames import SeriesSpec
 from esgml.core.settings import Settings
 from esgml.core.storage import explained
-from esgml.data.load import Loaded, load
+from esgml.data.load import Loaded, load, load_table
 from esgml.registry.fingerprint import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def prepare(data: Any, spec: SeriesSpec | None = None) -> Loaded:
+def prepare(data: Any, spec: SeriesSpec | None = None, reads: str = "series") -> Loaded:
     """Return data ready to train on; what is `Loaded` already stays as it is.
 
     Parameters
@@ -28,13 +28,19 @@ def prepare(data: Any, spec: SeriesSpec | None = None) -> Loaded:
     data : path, URL, data frame or Loaded
     spec : SeriesSpec, optional
         Column roles; detected where left out. For a `Loaded` they are its own.
+    reads : str
+        How the table comes through the door, as `esgml.core.tasks.Task.reads` says.
 
     Raises
     ------
     DataError
         If the table has a fault that cleaning cannot mend.
     """
-    return data if isinstance(data, Loaded) else load(data, spec)
+    if isinstance(data, Loaded):
+        return data
+    if reads == "series":
+        return load(data, spec)
+    return replace(load_table(data), spec=spec or SeriesSpec())
 
 
 def keep(frame: pl.DataFrame, spec: SeriesSpec, settings: Settings) -> tuple[Path, Fingerprint]:

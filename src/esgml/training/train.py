@@ -26,6 +26,7 @@ from esgml.training.parallel import Outcome, cores, run_jobs
 from esgml.training.release import Release, release
 from esgml.training.report import Failure, TrainedModel, TrainingReport, short
 from esgml.training.runs import RunRecord, RunTracker, library_versions, run_key
+from esgml.training.tables import Tables
 from esgml.training.worker import load_task
 
 if TYPE_CHECKING:
@@ -140,32 +141,37 @@ class ModelTrainingPipeline:
         """
         names, everything = self._chosen(tasks)
         options = _options(model, horizon, levels, seed)
-        loaded = dataset.prepare(data, spec)
+        tables = Tables(data, spec, self.settings, self._notice)
         skipped: dict[str, str] = {}
         failures: list[Failure] = []
-        fit: list[str] = []
+        refused: list[EsgmlError] = []
+        fit: dict[str, str] = {}
         for name in names:
             try:
-                reason = _unfit(load_task(self.tasks[name]), loaded, model)
+                task = load_task(self.tasks[name])
             except (EsgmlError, ImportError) as error:
                 failures.append(Failure(name, explain(error)))
                 continue
+            reason = tables.refusal(task) or _unfit(task, tables.loaded(task), model)
             if reason is None:
-                fit.append(name)
+                fit[name] = task.reads
             elif everything and len(names) > 1:
                 skipped[name] = str(reason)
+                refused.append(reason)
             else:
                 raise reason
-        path, found = dataset.keep(loaded.frame, loaded.spec, self.settings)
+        if refused and not fit and not failures:
+            raise refused[0]
         planned: dict[str, _Planned] = {}
         threads, workers = self._share(len(fit))
-        for name in fit:
+        for name, reads in fit.items():
+            path, found = tables.kept(reads)
             job = Job(
                 name,
                 self.tasks[name],
                 str(path),
                 found.as_dict(),
-                spec_to_dict(loaded.spec),
+                spec_to_dict(tables.spec(reads)),
                 options,
                 threads,
             )
@@ -182,7 +188,7 @@ class ModelTrainingPipeline:
             tuple(sorted(models, key=lambda m: order[m.task])),
             tuple(sorted(failures, key=lambda f: order[f.task])),
             skipped,
-            dataset.without_columns(found),
+            tables.fingerprint(),
         )
 
     def cross_validate(
@@ -201,11 +207,11 @@ class ModelTrainingPipeline:
         See `esgml.training.crossval.cross_validate`.
         """
         names, _ = self._chosen(task)
-        loaded = dataset.prepare(data, spec)
+        subject = load_task(self.tasks[names[0]])
+        loaded = dataset.prepare(data, spec, subject.reads)
         options = known_tasks.TaskOptions(
             model=model, horizon=horizon, seed=seed, threads=max(1, cores())
         )
-        subject = load_task(self.tasks[names[0]])
         return cross_validate(subject, loaded.frame, loaded.spec, options, folds=folds)
 
     # Inside -----------------------------------------------------------------------------
