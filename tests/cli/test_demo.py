@@ -49,7 +49,7 @@ def test_targets_are_assessed(result):
 
 
 def test_the_page_can_read_the_stored_forecast(result):
-    from esgml.dashboard.report import ForecastReport
+    from esgml.dashboard.forecast.report import ForecastReport
 
     workspace, document, _ = result
     assert document["report"] == str(workspace / "reports" / "forecast.json")

@@ -19,8 +19,8 @@ if "serving_doubles" not in sys.modules:
     _spec.loader.exec_module(sys.modules["serving_doubles"])
 
 from esgml.core.settings import Settings
-from esgml.dashboard.pages import pages
-from esgml.dashboard.report import report_path
+from esgml.dashboard.forecast.report import STORED
+from esgml.dashboard.site import pages
 from esgml.serving.app import create_app
 from esgml.serving.server import DrainingServer, open_socket, url_of
 
@@ -79,7 +79,7 @@ def report(entities=("Plant North", "Plant South", "Head office"), horizon=30, d
 
 
 def store(workspace, document):
-    path = report_path(Settings(workspace=workspace))
+    path = STORED.path(Settings(workspace=workspace))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document if isinstance(document, str) else json.dumps(document))
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError
-from esgml.dashboard import chart as charts
-from esgml.dashboard.pages import scores
-from esgml.dashboard.report import ForecastReport, SeriesForecast, read_report
+from esgml.dashboard import axes
+from esgml.dashboard.forecast import fan_chart as charts
+from esgml.dashboard.forecast.page import scores
+from esgml.dashboard.forecast.report import STORED, ForecastReport, SeriesForecast
 
 
 @pytest.fixture
@@ -104,9 +105,9 @@ async def test_only_our_files_are_given_out(client, name):
 def test_a_report_too_large_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "forecast.json"
     path.write_text("{}" + " " * 100)
-    monkeypatch.setattr("esgml.dashboard.report.MAX_BYTES", 50)
+    monkeypatch.setattr("esgml.dashboard.stored.MAX_BYTES", 50)
     with pytest.raises(DataError, match="too large"):
-        read_report(path)
+        STORED.read(path)
 
 
 def test_the_target_path_belongs_to_the_series_it_names(make_report):
@@ -157,7 +158,7 @@ def test_every_chart_stays_inside_its_box(values, width):
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-2, 1e15), st.integers(2, 10))
 def test_ticks_are_round_and_span_the_values(low, size, count):
-    ticks = charts.nice_ticks(low, low + size, count)
+    ticks = axes.nice_ticks(low, low + size, count)
     rounding = 1e-9 * size + 1e-12 * abs(low)  # a tick of 83886.9 may be one bit above it
     assert ticks[0] <= low + rounding and ticks[-1] >= low + size - rounding
     assert len(ticks) <= count + 3
@@ -168,13 +169,13 @@ def test_ticks_are_round_and_span_the_values(low, size, count):
 )
 def test_time_ticks_fit_the_span(days, label):
     start = dt.datetime(2026, 1, 1)
-    ticks = charts.time_ticks(start, start + dt.timedelta(days=days), 8)
+    ticks = axes.time_ticks(start, start + dt.timedelta(days=days), 8)
     assert 1 <= len(ticks) <= 8
     assert any(label in text for _, text in ticks)
 
 
 def test_numbers_are_written_for_people():
-    assert [charts.number(v) for v in (0, 1234.5, 45.67, 1.234, 0.01234, -1e9)] == [
+    assert [axes.number(v) for v in (0, 1234.5, 45.67, 1.234, 0.01234, -1e9)] == [
         "0",
         "1,234",
         "45.7",

@@ -53,7 +53,7 @@ def test_perfect_and_naive_forecasts_score_as_they_should(made):
 
 
 def test_the_stored_forecast_reads_back_as_the_page_wants_it(made, tmp_path):
-    from esgml.dashboard.report import ForecastReport
+    from esgml.dashboard.forecast.report import ForecastReport
 
     panel, _ = to_panel(made.frame, made.spec)
     times = [str(ORIGIN + dt.timedelta(days=d))[:10] for d in range(3)]

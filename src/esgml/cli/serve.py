@@ -26,7 +26,7 @@ def build(settings: Settings) -> tuple[App, PredictionLog]:
     Serving and monitoring do not know each other; here they meet on one event bus.
     """
     from esgml.core.events import EventBus, PredictionMade
-    from esgml.dashboard.pages import pages
+    from esgml.dashboard.site import pages
     from esgml.monitoring.log import PredictionLog
     from esgml.monitoring.trace import log_path
     from esgml.registry.registry import ModelRegistry

@@ -1,31 +1,21 @@
-"""The pages: what they show, put together for the templates."""
+"""What the forecast page shows, put together for its template."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from esgml import __version__
-from esgml.core.errors import EsgmlError, MissingExtraError, NotFoundError
+from esgml.core.errors import EsgmlError
 from esgml.core.settings import Settings
 from esgml.core.units import factor, is_unit, shown_unit
-from esgml.dashboard.chart import fan_chart, number, sparkline
-from esgml.dashboard.report import ForecastReport, SeriesForecast, read_report, report_path
+from esgml.dashboard.axes import number
+from esgml.dashboard.forecast.fan_chart import fan_chart, sparkline
+from esgml.dashboard.forecast.report import STORED, ForecastReport, SeriesForecast
+from esgml.dashboard.view import View, picked
 from esgml.serving.hub import Hub
 
-try:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from starlette.requests import Request
-    from starlette.responses import FileResponse, HTMLResponse, Response
-    from starlette.routing import BaseRoute, Route
-except ModuleNotFoundError as error:
-    raise MissingExtraError.of(error.name or "jinja2", "serve") from error
-
-STATIC = Path(__file__).parent / "static"
-_MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 #: Scores shown for a model, in order: key, heading, whether it is a share, less is better.
 SCORES = (
     ("wape", "WAPE", True, True),
@@ -190,72 +180,33 @@ def _chosen(report: ForecastReport, index: int) -> dict[str, Any]:
     }
 
 
-class Pages:
-    """The pages of one service.
-
-    Parameters
-    ----------
-    hub : Hub
-    settings : Settings
-    """
-
-    def __init__(self, hub: Hub, settings: Settings) -> None:
-        self._hub = hub
-        self._path = report_path(settings)
-        self._templates = Environment(
-            loader=PackageLoader("esgml.dashboard"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-
-    def home(self, request: Request) -> Response:
-        """Show the latest forecast and the models in service."""
-        report, notice = None, ""
-        try:
-            report = read_report(self._path)
-        except NotFoundError:
-            notice = "No forecast is stored yet. Make one with: esgml forecast DATA --horizon H"
-        except EsgmlError as error:
-            notice = error.message
-        status = 200
-        chosen = None
-        if report is not None and report.forecasts:
-            text = request.query_params.get("series", "0")
-            index = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
-            if 0 <= index < len(report.forecasts):
-                chosen = _chosen(report, index)
-            else:
-                status, notice = 404, "There is no such series in the stored forecast."
-        elif report is not None:
-            notice = "The stored forecast holds no series."
-        page = self._templates.get_template("home.html").render(
-            version=__version__,
-            title=report.title if report else "Emissions forecast",
-            notice=notice,
-            chosen=chosen,
-            series=_listed(report) if report else [],
-            hidden=max(0, len(report.forecasts) - MAX_LISTED) if report else 0,
-            models=_models(self._hub),
-            failures=self._hub.failures,
-        )
-        return HTMLResponse(page, status)
-
-    def static(self, request: Request) -> Response:
-        """Return a style, script or drawing of ours."""
-        name = request.path_params["name"]
-        path = STATIC / name
-        if name not in {p.name for p in STATIC.iterdir()} or path.suffix not in _MEDIA:
-            raise NotFoundError("there is no such file.", code="not_found")
-        headers = {"cache-control": "public, max-age=3600"}
-        return FileResponse(path, media_type=_MEDIA[path.suffix], headers=headers)
+def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[str, Any], int]:
+    """Show the latest forecast and the models in service."""
+    report, notice = None, ""
+    try:
+        report = STORED.read(STORED.path(settings))
+    except EsgmlError as error:
+        notice = error.message
+    status = 200
+    chosen = None
+    if report is not None and report.forecasts:
+        index = picked(query.get("series", "0"), len(report.forecasts))
+        if index is not None:
+            chosen = _chosen(report, index)
+        else:
+            status, notice = 404, "There is no such series in the stored forecast."
+    elif report is not None:
+        notice = "The stored forecast holds no series."
+    context = {
+        "title": report.title if report else "Emissions forecast",
+        "notice": notice,
+        "chosen": chosen,
+        "series": _listed(report) if report else [],
+        "hidden": max(0, len(report.forecasts) - MAX_LISTED) if report else 0,
+        "models": _models(hub),
+        "failures": hub.failures,
+    }
+    return context, status
 
 
-def pages(hub: Hub, settings: Settings) -> Sequence[BaseRoute]:
-    """Return the routes of the dashboard, to stand above a service."""
-    made = Pages(hub, settings)
-    return [
-        Route("/", made.home, methods=["GET"], include_in_schema=False),
-        Route("/static/{name}", made.static, methods=["GET"], include_in_schema=False),
-    ]
+VIEW = View("/", "Forecast", "forecast.html", show)

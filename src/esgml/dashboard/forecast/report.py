@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from pathlib import Path
-from typing import Annotated
-
 import pydantic
 
-from esgml.core.errors import DataError, NotFoundError
-from esgml.core.settings import Settings
-from esgml.core.storage import explained
-
-#: Larger files are no report.
-MAX_BYTES = 50_000_000
-
-Number = Annotated[float, pydantic.Field(allow_inf_nan=False)]
-
-
-def _naive(value: dt.datetime) -> dt.datetime:
-    return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
-
-
-Time = Annotated[dt.datetime, pydantic.AfterValidator(_naive)]
+from esgml.dashboard.stored import Number, Share, Stored, Time
 
 
 class History(pydantic.BaseModel):
@@ -74,7 +56,7 @@ class TargetPath(pydantic.BaseModel):
 
     timestamps: list[Time]
     values: list[Number]
-    probability: Annotated[float, pydantic.Field(ge=0, le=1)] | None = None
+    probability: Share | None = None
     entity: str | None = None
     target: str | None = None
 
@@ -111,51 +93,5 @@ class ForecastReport(pydantic.BaseModel):
         return path if named else None
 
 
-def report_path(settings: Settings) -> Path:
-    """Return where the latest forecast of a workspace is stored."""
-    return settings.folder("reports", "forecast.json")
-
-
-_read: dict[Path, tuple[tuple[int, int], ForecastReport]] = {}
-
-
-def read_report(path: Path) -> ForecastReport:
-    """Read a stored forecast; reads again only when the file changed.
-
-    Raises
-    ------
-    NotFoundError
-        If nothing is stored yet.
-    DataError
-        If the file is no forecast report.
-    """
-    if not path.is_file():
-        raise NotFoundError(
-            "no forecast is stored yet.",
-            code="report_missing",
-            where=str(path),
-            remedy="Make one with: esgml forecast DATA --horizon H.",
-        )
-    with explained(path):
-        state = path.stat()
-        stamp = (state.st_mtime_ns, state.st_size)
-        known = _read.get(path)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        if state.st_size > MAX_BYTES:
-            raise DataError("the stored forecast is too large.", code="report", where=path.name)
-        data = path.read_bytes()
-    try:
-        report = ForecastReport.model_validate_json(data)
-    except pydantic.ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise DataError(
-            f"the stored forecast is unreadable: {place}: {first['msg']}.",
-            code="report",
-            where=path.name,
-            remedy="Make it again with: esgml forecast DATA --horizon H.",
-        ) from error
-    _read.clear()
-    _read[path] = (stamp, report)
-    return report
+#: Where the latest forecast of a workspace is stored.
+STORED = Stored("forecast", ForecastReport, "forecast", "esgml forecast DATA --horizon H")

@@ -5,25 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from esgml.dashboard.report import History, SeriesForecast, TargetPath
+from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, time_ticks
+from esgml.dashboard.forecast.report import History, SeriesForecast, TargetPath
 
 #: Periods of history drawn for each period forecast, and at least.
 HISTORY_PER_STEP = 4
 MIN_HISTORY = 60
 MAX_POINTS = 600
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A place on an axis, what it says, and where the words stand."""
-
-    at: float
-    text: str
-    text_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,68 +60,6 @@ class Chart:
     bands: list[Band] = field(default_factory=list)
     origin: float = 0.0
     points: str = "[]"
-
-
-def number(value: float) -> str:
-    """Return a number for people: three significant digits or whole, with separators."""
-    size = abs(value)
-    if size >= 100 or value == 0:
-        return f"{value:,.0f}"
-    if size >= 10:
-        return f"{value:,.1f}"
-    if size >= 1:
-        return f"{value:,.2f}"
-    return f"{value:.3g}"
-
-
-def nice_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return about `count` round numbers that span `low` to `high`."""
-    if not high - low > 1e-9 * max(abs(low), abs(high)):
-        spread = max(abs(low), abs(high)) * 0.1 or 1.0
-        low, high = low - spread, high + spread
-    raw = (high - low) / max(1, count)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next((m * power for m in (1, 2, 2.5, 5) if m * power >= raw), 10 * power)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [k * step for k in range(first, last + 1)]
-
-
-def time_ticks(start: dt.datetime, end: dt.datetime, count: int) -> list[tuple[dt.datetime, str]]:
-    """Return at most `count` round moments between two, with labels."""
-    days = (end - start).total_seconds() / 86_400
-    moments: list[dt.datetime] = []
-    if days > 1100:
-        style = "%Y"
-        moments = [dt.datetime(y, 1, 1) for y in range(start.year, end.year + 2)]
-    elif days > 100:
-        style = "%b %Y"
-        first = start.year * 12 + start.month - 1
-        moments = [dt.datetime(m // 12, m % 12 + 1, 1) for m in range(first, first + 40)]
-    elif days > 3:
-        style = "%-d %b"
-        day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        moments = [day + dt.timedelta(days=k) for k in range(int(days) + 2)]
-    else:
-        style = "%-d %b %H:%M"
-        hour = start.replace(minute=0, second=0, microsecond=0)
-        moments = [hour + dt.timedelta(hours=k) for k in range(int(days * 24) + 2)]
-    inside = [m for m in moments if start <= m <= end]
-    thin = max(1, math.ceil(len(inside) / count))
-    chosen = inside[::thin]
-    return [(m, f"{m:{style.replace('%-d', '%d')}}".lstrip("0")) for m in chosen]
-
-
-def _path(points: Sequence[tuple[float, float] | None]) -> str:
-    """Return a line through the points, broken where there is none."""
-    parts = []
-    pen_down = False
-    for point in points:
-        if point is None:
-            pen_down = False
-            continue
-        parts.append(f"{'L' if pen_down else 'M'}{point[0]:.1f} {point[1]:.1f}")
-        pen_down = True
-    return "".join(parts)
 
 
 def recent(history: History | None, horizon: int) -> list[tuple[dt.datetime, float | None]]:
@@ -184,7 +112,7 @@ def fan_chart(
     values = [v for _, v in past if v is not None] + [v for _, v in ahead] + [v for _, v in aim]
     values += [v for pair in bounds.values() for side in pair for v in side]
     y_values = nice_ticks(min(values), max(values), 5 if height > 330 else 4)
-    labels = [_tick_text(v, y_values) for v in y_values]
+    labels = [tick_text(v, y_values) for v in y_values]
     left = 14 + 7.2 * max(map(len, labels))
     right, top, bottom = width - 14.0, 16.0, height - 30.0
     span = (end - start).total_seconds()
@@ -205,7 +133,7 @@ def fan_chart(
         if joint:
             pairs.insert(0, (joint[0], joint[1], joint[1]))
         edge = [(x(t), y(u)) for t, _, u in pairs] + [(x(t), y(lo)) for t, lo, _ in pairs[::-1]]
-        bands.append(Band(level, _path(edge) + "Z"))
+        bands.append(Band(level, line_path(edge) + "Z"))
     points: list[tuple[float, float, str, str, str]] = []
     stamp = "%Y-%m-%d" if span > 3 * 86_400 else "%Y-%m-%d %H:%M"
     for t, v in past:
@@ -232,21 +160,13 @@ def fan_chart(
             for t, s in time_ticks(start, end, count)
         ],
         y_ticks=[Tick(round(y(v), 1), s) for v, s in zip(y_values, labels, strict=True)],
-        history=_path([None if v is None else (x(t), y(v)) for t, v in past]),
-        mean=_path([(x(t), y(v)) for t, v in [*line, *ahead]]),
-        target=_path([(x(t), y(v)) for t, v in aim]),
+        history=line_path([None if v is None else (x(t), y(v)) for t, v in past]),
+        mean=line_path([(x(t), y(v)) for t, v in [*line, *ahead]]),
+        target=line_path([(x(t), y(v)) for t, v in aim]),
         bands=bands,
         origin=round(x(joint[0] if joint else ahead[0][0]), 1),
         points=json.dumps([[round(p[0], 1), round(p[1], 1), *p[2:]] for p in points]),
     )
-
-
-def _tick_text(value: float, ticks: Sequence[float]) -> str:
-    step = ticks[1] - ticks[0]
-    digits = max(0, min(8, -math.floor(math.log10(step) + 1e-9)))
-    if digits and round(step * 10**digits) / 10**digits != round(step, 10):
-        digits += 1
-    return f"{value:,.{digits}f}"
 
 
 def _clip(
@@ -280,7 +200,7 @@ def sparkline(
         share = (value - low) / (high - low) if high > low else 0.5
         return 1 + i / count * (width - 2), height - 2 - share * (height - 4)
 
-    before = _path([None if v is None else place(i, v) for i, v in enumerate(past)])
+    before = line_path([None if v is None else place(i, v) for i, v in enumerate(past)])
     tail = [place(len(past) - 1, past[-1])] if past and past[-1] is not None else []
-    after = _path(tail + [place(len(past) + i, v) for i, v in enumerate(forecast.mean)])
+    after = line_path(tail + [place(len(past) + i, v) for i, v in enumerate(forecast.mean)])
     return before, after

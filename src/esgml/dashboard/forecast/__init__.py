@@ -1,0 +1,1 @@
+"""The page with the latest forecast, its intervals, and the way to a target."""
