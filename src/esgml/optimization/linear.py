@@ -93,20 +93,22 @@ class LinearProgram:
         if not whole:
             parts.pop("integrality", None)
         options = {"time_limit": time_limit, **({"mip_rel_gap": 1e-7} if whole else {})}
-        found = linprog(cost, method="highs", options=options, **parts)
+        # HiGHS counts anything below 1e-7 as 0, so costs come to it near 1
+        scale = float(np.abs(cost).max(initial=0.0)) or 1.0
+        found = linprog(cost / scale, method="highs", options=options, **parts)
         if found.x is None:
             _refuse(found.status)
         row_prices, bound_prices = np.zeros(len(form.row_lower)), np.zeros(len(cost))
         if not whole:
             if len(self._equal):
-                row_prices[self._equal] = found.eqlin.marginals
+                row_prices[self._equal] = scale * found.eqlin.marginals
             if "A_ub" in parts:
-                marginals, above = found.ineqlin.marginals, len(self._above)
+                marginals, above = scale * found.ineqlin.marginals, len(self._above)
                 row_prices[self._above] = marginals[:above]
                 np.add.at(row_prices, self._below, -marginals[above:])
-            bound_prices = found.lower.marginals + found.upper.marginals
-        value = float(found.fun)
-        bound = value if not whole else float(min(value, found.mip_dual_bound))
+            bound_prices = scale * (found.lower.marginals + found.upper.marginals)
+        value = scale * float(found.fun)
+        bound = value if not whole else float(min(value, scale * found.mip_dual_bound))
         return LinearSolution(
             np.asarray(found.x), value + constant, bound + constant, row_prices, bound_prices
         )

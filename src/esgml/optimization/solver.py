@@ -37,6 +37,8 @@ class Solver(BaseModel):
         UsageError
             If this solver does not apply to the problem.
         """
+        import scipy.optimize  # noqa: F401 - so that loading it is not counted as solving
+
         started = time.perf_counter()
         if self.asks_simulator:
             problem.require_deterministic()

@@ -1,0 +1,1 @@
+"""Running a store of energy beside a load and a solar roof: physics, rules, control."""
