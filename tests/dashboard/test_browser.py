@@ -130,3 +130,14 @@ def test_the_empty_page_and_the_documentation(visit):
     assert page.locator("details[open] pre").count() == 2
     assert page.problems == []
     shot(page, "docs")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["/plan", "/regulation"])
+def test_the_other_pages_fit_and_lead_to_each_other(visit, path, width):
+    page = visit(path, viewport={"width": width, "height": 900})
+    assert page.locator("nav [aria-current]").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("nav a", has_text="Forecast").click()
+    assert page.locator("nav [aria-current]").inner_text() == "Forecast"
+    assert page.problems == []

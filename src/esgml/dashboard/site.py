@@ -9,6 +9,8 @@ from esgml import __version__
 from esgml.core.errors import MissingExtraError, NotFoundError
 from esgml.core.settings import Settings
 from esgml.dashboard.forecast.page import VIEW as FORECAST
+from esgml.dashboard.plan.page import VIEW as PLAN
+from esgml.dashboard.regulation.page import VIEW as REGULATION
 from esgml.dashboard.view import View
 from esgml.serving.hub import Hub
 
@@ -21,7 +23,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError.of(error.name or "jinja2", "serve") from error
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (FORECAST,)
+VIEWS: tuple[View, ...] = (FORECAST, PLAN, REGULATION)
 STATIC = Path(__file__).parent / "static"
 _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
