@@ -40,6 +40,8 @@ def restore_state(files: Mapping[str, bytes]) -> dict[str, Any]:
 
     try:
         state: dict[str, Any] = json.loads(files[STATE])
+        if not isinstance(state, dict):
+            raise TypeError("not an object")
         if ARRAYS in files:
             state.update(load(files[ARRAYS]))
     except (KeyError, TypeError, ValueError, SafetensorError) as error:

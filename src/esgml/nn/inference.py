@@ -43,6 +43,25 @@ def dense(x: Array, weights: Mapping[str, NDArray[Any]], name: str) -> Array:
     return np.asarray(x @ w.T + weights[f"{name}.bias"].astype(np.float64))
 
 
+def dense_stack(x: Array, weights: Mapping[str, NDArray[Any]], layers: int) -> Array:
+    """Run `autoencoder.Autoencoder`: dense layers ``layers.0``, ``layers.1``, ..., ReLU between.
+
+    Parameters
+    ----------
+    x : array, shape (n, inputs)
+    weights : mapping of parameter name to array
+    layers : int
+        Number of layers; the last one is linear.
+
+    Returns
+    -------
+    array, shape (n, outputs)
+    """
+    for layer in range(layers - 1):
+        x = np.maximum(dense(x, weights, f"layers.{layer}"), 0.0)
+    return dense(x, weights, f"layers.{layers - 1}")
+
+
 def lstm(
     x: Array,
     weights: Mapping[str, NDArray[Any]],
