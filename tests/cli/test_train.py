@@ -110,6 +110,9 @@ def test_the_table_has_the_naive_baseline_beside_each_metric(capsys):
     out = capsys.readouterr().out
     assert "0.100" in out and "0.200" in out and "+50.0%" in out
     assert "80 %: 79.0%" in out
+    rising = {"primary": "f1", "higher_is_better": True, "f1": 0.6, "naive": {"f1": 0.5}}
+    show(TrainingReport((TrainedModel("t", "t", "3", "m", rising, 1.5),)))
+    assert "+20.0%" in capsys.readouterr().out
 
 
 def test_help_imports_no_library_that_trains():

@@ -126,6 +126,8 @@ def test_scores_stand_beside_the_naive_forecast():
         ("MASE", "0.70", "–", "", False),
         ("Within 10 %", "60.0%", "–", "", False),
     ]
+    metrics = {"primary": "f1", "higher_is_better": True, "f1": 0.6, "naive": {"f1": 0.5}}
+    assert [(s.title, s.gain, s.better) for s in scores(metrics)] == [("f1", "+20%", True)]
     assert scores({"wape": None, "naive": 3, "coverage": 1}) == []
     held = scores({"coverage": {"80": 0.812, "90": None}})
     assert [(s.title, s.value) for s in held] == [("80 % interval held", "81.2%")]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-#: Metrics of the table for people, where a task has them; the rest is in the card.
-SHOWN = ("wape", "mase", "smape", "wape_total")
+#: Metrics of the table for people, most for one model; the rest is in the card.
+MOST_SHOWN = 4
 
 
 @app.command()
@@ -74,7 +74,7 @@ def train(
 def show(report: TrainingReport) -> None:
     """Print what was trained, the naive baseline beside each metric."""
     table(
-        "Trained models beside the naive baseline (lower is better)",
+        "Trained models beside the naive baseline",
         ("model", "metric", "value", "naive", "gain", "seconds"),
         (row for model in report.models for row in rows(model)),
     )
@@ -89,14 +89,14 @@ def show(report: TrainingReport) -> None:
 
 
 def rows(model: TrainedModel) -> Sequence[Sequence[object]]:
-    """Return the rows of one model: its headline metric first."""
+    """Return the rows of one model: its headline metric, then others that have a baseline."""
     found = model.beside_naive()
-    first = {name for name, _, _ in found[:1]}
-    kept = [row for row in found if row[0] in first or (row[0] in SHOWN and row[2] is not None)]
+    kept = [*found[:1], *(row for row in found[1:] if row[2] is not None)][:MOST_SHOWN]
     lines: list[Sequence[object]] = []
     for i, (name, value, naive) in enumerate(kept):
         head, seconds = (f"{model.name} {model.version}", f"{model.seconds:.1f}")
-        gain = "-" if not naive else f"{(naive - value) / abs(naive):+.1%}"
+        better = model.better_by(name)
+        gain = "-" if better is None else f"{better:+.1%}"
         beside = "-" if naive is None else naive
         lines.append((head if i == 0 else "", name, value, beside, gain, "" if i else seconds))
     return lines or [(f"{model.name} {model.version}", "-", "-", "-", "-", f"{model.seconds:.1f}")]

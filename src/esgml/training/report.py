@@ -74,6 +74,22 @@ class TrainedModel:
                 rows.append((name, value, gate.number(naive.get(name))))
         return rows
 
+    def better_by(self, metric: str) -> float | None:
+        """Return by what share a metric is better than the naive one; None = not told.
+
+        Errors are better where they are lower. The headline metric and the scores the
+        metrics list under ``higher`` are better where they are higher, if they say so.
+        """
+        naive = self.metrics.get("naive")
+        base = gate.number(naive.get(metric)) if isinstance(naive, dict) else None
+        value = gate.number(self.metrics.get(metric))
+        if value is None or not base:
+            return None
+        first, higher = gate.headline(self.metrics)
+        rises = (metric == first and higher) or metric in self.metrics.get("higher", ())
+        gain = (value - base) / abs(base)
+        return gain if rises else -gain
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -14,6 +14,7 @@ from esgml.dashboard.axes import number
 from esgml.dashboard.forecast.fan_chart import fan_chart, sparkline
 from esgml.dashboard.forecast.report import STORED, ForecastReport, SeriesForecast
 from esgml.dashboard.view import View, picked
+from esgml.registry import gate
 from esgml.serving.hub import Hub
 
 #: Scores shown for a model, in order: key, heading, whether it is a share, less is better.
@@ -58,22 +59,36 @@ def _number(metrics: Mapping[str, Any], key: str) -> float | None:
     return float(value) if good and value is not None else None
 
 
+def _score(
+    metrics: Mapping[str, Any],
+    base: Mapping[str, Any],
+    key: str,
+    title: str,
+    share: bool,
+    less: bool,
+) -> list[Score]:
+    """Return one score beside the naive one, or nothing where it is not there."""
+    value, other = _number(metrics, key), _number(base, key)
+    if value is None:
+        return []
+    text = f"{value:.1%}" if share else f"{value:.2f}"
+    beside = "–" if other is None else (f"{other:.1%}" if share else f"{other:.2f}")
+    if not other:
+        return [Score(title, text, beside, "", False)]
+    ratio = 1 - value / other if less else value / other - 1
+    return [Score(title, text, beside, f"{ratio:+.0%}", ratio > 0)]
+
+
 def scores(metrics: Mapping[str, Any]) -> list[Score]:
     """Return the scores worth showing, each beside the naive forecast's."""
     naive = metrics.get("naive")
     base = naive if isinstance(naive, Mapping) else {}
-    found = []
+    found: list[Score] = []
     for key, title, share, less in SCORES:
-        value, other = _number(metrics, key), _number(base, key)
-        if value is None:
-            continue
-        text = f"{value:.1%}" if share else f"{value:.2f}"
-        beside = "–" if other is None else (f"{other:.1%}" if share else f"{other:.2f}")
-        gain, better = "", False
-        if other:
-            ratio = 1 - value / other if less else value / other - 1
-            gain, better = f"{ratio:+.0%}", ratio > 0
-        found.append(Score(title, text, beside, gain, better))
+        found += _score(metrics, base, key, title, share, less)
+    first, higher = gate.headline(metrics)
+    if first and not any(key == first for key, *_ in SCORES):
+        found += _score(metrics, base, first, first.replace("_", " "), False, not higher)
     coverage = metrics.get("coverage")
     if isinstance(coverage, Mapping):
         for level in sorted(coverage):
