@@ -1,5 +1,6 @@
 """The page in a real browser: it draws, keeps its policy, fits every screen."""
 
+import json
 import os
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def test_the_empty_page_and_the_documentation(visit):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("path", ["/plan", "/regulation"])
+@pytest.mark.parametrize("path", ["/anomalies", "/plan", "/regulation"])
 def test_the_other_pages_fit_and_lead_to_each_other(visit, path, width):
     page = visit(path, viewport={"width": width, "height": 900})
     assert page.locator("nav [aria-current]").count() == 1
@@ -141,3 +142,26 @@ def test_the_other_pages_fit_and_lead_to_each_other(visit, path, width):
     page.locator("nav a", has_text="Forecast").click()
     assert page.locator("nav [aria-current]").inner_text() == "Forecast"
     assert page.problems == []
+
+
+def test_keys_leave_verdicts_and_move_through_the_queue(visit):
+    from esgml.dashboard.anomalies.report import STORED
+    from esgml.dashboard.anomalies.verdicts import latest, verdicts_path
+
+    settings = visit.app.serving.settings
+    path = STORED.path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    when = {"start": "2026-01-01T00:00", "end": "2026-01-01T01:00", "kind": "spike"}
+    events = [{"id": n, "entity": n, "tco2e": s, **when} for n, s in (("first", 2), ("second", 1))]
+    path.write_text(json.dumps({"events": events}))
+    page = visit("/anomalies")
+    page.keyboard.press("c")
+    page.locator("[data-event] [role=status]", has_text="confirmed").wait_for()
+    page.keyboard.press("j")
+    page.wait_for_url("**/anomalies?event=1")
+    page.get_by_role("button", name="Dismiss").click()
+    page.locator("[data-event] [role=status]", has_text="dismissed").wait_for()
+    assert latest(verdicts_path(settings)) == {"first": "true", "second": "false"}
+    assert page.locator("tr.current .verdict").inner_text() == "dismissed"
+    assert page.problems == []
+    shot(page, "anomalies")

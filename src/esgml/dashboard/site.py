@@ -8,6 +8,7 @@ from pathlib import Path
 from esgml import __version__
 from esgml.core.errors import MissingExtraError, NotFoundError
 from esgml.core.settings import Settings
+from esgml.dashboard.anomalies.page import VIEW as ANOMALIES
 from esgml.dashboard.forecast.page import VIEW as FORECAST
 from esgml.dashboard.plan.page import VIEW as PLAN
 from esgml.dashboard.regulation.page import VIEW as REGULATION
@@ -23,7 +24,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError.of(error.name or "jinja2", "serve") from error
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (FORECAST, PLAN, REGULATION)
+VIEWS: tuple[View, ...] = (FORECAST, ANOMALIES, PLAN, REGULATION)
 STATIC = Path(__file__).parent / "static"
 _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -75,7 +76,8 @@ class Site:
             return Route(view.path, answer, methods=["GET"], include_in_schema=False)
 
         static = Route("/static/{name}", self.static, methods=["GET"], include_in_schema=False)
-        return [*(endpoint(view) for view in VIEWS), static]
+        further = [r for view in VIEWS for r in view.routes(self._hub, self._settings)]
+        return [*(endpoint(view) for view in VIEWS), *further, static]
 
 
 def pages(hub: Hub, settings: Settings) -> Sequence[BaseRoute]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from esgml.core.settings import Settings
 from esgml.serving.hub import Hub
 
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
 #: Query of the request, models in service, settings -> what the template needs, and a status.
 Show = Callable[[Mapping[str, str], Hub, Settings], tuple[dict[str, Any], int]]
+#: Models in service, settings -> further routes of a page.
+Routes = Callable[[Hub, Settings], "Sequence[BaseRoute]"]
+
+
+def no_routes(hub: Hub, settings: Settings) -> Sequence[BaseRoute]:
+    """Return no further routes."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,15 @@ class View:
     template : str
     show : callable
         Returns the template's context and the HTTP status.
+    routes : callable
+        Returns what the page needs besides itself.
     """
 
     path: str
     label: str
     template: str
     show: Show
+    routes: Routes = no_routes
 
 
 def picked(text: str, count: int) -> int | None:

@@ -195,7 +195,10 @@ class Gateway:
             raise HttpError(
                 403, "host_refused", "This service is not reached under that host name."
             )
-        browser = hot is None and scope["method"] in ("GET", "HEAD")
+        origin = headers.get("origin", "")
+        same = bool(origin) and _netloc(origin) == host
+        reading = scope["method"] in ("GET", "HEAD")
+        browser = hot is None and (reading or same)
         if not self._guard.allows(headers.get("authorization", ""), browser=browser):
             kinds = 'Basic realm="esgml"' if browser else "Bearer"
             raise HttpError(
@@ -204,8 +207,7 @@ class Gateway:
                 "Send the token as: Authorization: Bearer TOKEN.",
                 (("WWW-Authenticate", kinds),),
             )
-        origin = headers.get("origin", "")
-        if hot is not None and origin and _netloc(origin) != host:
+        if not (hot is None and reading) and origin and not same:
             raise HttpError(403, "origin_refused", "Pages of other sites may not call this.")
 
     async def _fail(self, answer: _Answer, error: Exception) -> None:
