@@ -122,6 +122,27 @@ def test_in_process_answers_are_recorded_and_computed_again(tmp_path, monkeypatc
     assert not tracing.is_built_in(made)
 
 
+async def test_what_depends_on_the_clock_is_filled_in_and_recorded(start):
+    class Dated(doubles.SeasonalMeanTask):
+        def operations(self):
+            return (
+                Operation(
+                    "dated",
+                    "/v1/dated",
+                    "Dated",
+                    run=lambda d: {"day": d["as_of"]},
+                    complete=lambda d: {"as_of": "2026-11-26", **d},
+                    learned=False,
+                ),
+            )
+
+    async with start(task=Dated()) as run:
+        assert (await run.client.post("/v1/dated", json={})).json()["day"] == "2026-11-26"
+        body = {"as_of": "2030-01-01"}
+        assert (await run.client.post("/v1/dated", json=body)).json()["day"] == "2030-01-01"
+        assert [e.request["as_of"] for e in run.events] == ["2026-11-26", "2030-01-01"]
+
+
 def test_an_operation_needs_something_to_answer_with():
     with pytest.raises(ValueError, match="nothing to answer"):
         Operation("x", "/x", "", learned=False)

@@ -31,6 +31,9 @@ class Operation:
     run : callable or None
         Answers a decoded document without a trained model, checking it first. The answer
         depends on the document alone (no clock in it), so that it can be computed again.
+    complete : callable or None
+        Fills in what a document leaves to the moment it is asked, such as the date, before
+        it is answered and recorded. Must not fail on documents that `run` would refuse.
     learned : bool
         Whether the task's champion answers where there is one. At least one of `run` and
         `learned` must be set.
@@ -42,6 +45,7 @@ class Operation:
     request: dict[str, Any] = field(default_factory=dict)
     answer: dict[str, Any] = field(default_factory=dict)
     run: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    complete: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     learned: bool = True
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ class BuiltIn:
         self.name = operation.name
         self.version = BUILT_IN
         self._run = operation.run
+        self._complete = operation.complete or dict
         self._bus = bus
         self._code = code_version()
         self._batcher = Batcher(
@@ -58,10 +59,10 @@ class BuiltIn:
         )
 
     def decode(self, document: Any) -> dict[str, Any]:
-        """Return the document; the operation checks the rest itself."""
+        """Return the completed document; the operation checks the rest itself."""
         if not isinstance(document, dict):
             raise DataError("the body must be a JSON object.", where="body")
-        return document
+        return self._complete(document)
 
     def predict(self, requests: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer each request."""
