@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 #: Public name -> module that defines it.
 _PUBLIC = {
+    "AnomalyDetector": "esgml.anomaly.detector",
     "BaseModel": "esgml.core.interfaces",
     "DataPipeline": "esgml.features.data_pipeline",
     "EmissionsPredictionModel": "esgml.forecast.models.lstm_spec",
@@ -27,6 +28,7 @@ _PUBLIC = {
     "PredictionService": "esgml.serving.integration",
     "SeriesSpec": "esgml.core.frames",
     "Settings": "esgml.core.settings",
+    "SklearnDetector": "esgml.anomaly.sklearn_detector",
     "TimeSeriesModel": "esgml.core.interfaces",
 }
 

@@ -24,6 +24,9 @@ METHODS = {
     "TimeSeriesModel": "train predict evaluate save load metadata summary",
     "EmissionsPredictionModel": "build_model train predict evaluate save load summary"
     " train_windows predict_windows predict_intervals",
+    "AnomalyDetector": "train_isolation_forest build_autoencoder train_autoencoder train score"
+    " detect explain tune_contamination evaluate save load",
+    "SklearnDetector": "fit score_samples decision_function predict get_params set_params",
     "ModelTrainingPipeline": "train_all_models cross_validate",
     "ModelIntegration": "create_prediction_api create_app",
     "PredictionService": "forecast predict close",

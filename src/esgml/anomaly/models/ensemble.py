@@ -30,6 +30,9 @@ class EnsembleParams(Hyperparameters):
     members: tuple[str, ...] = pydantic.Field(
         MEMBERS, min_length=1, max_length=16, description="models of the catalog, by name"
     )
+    settings: dict[str, dict[str, Any]] = pydantic.Field(
+        {}, description="hyperparameters of members, by name"
+    )
 
     @pydantic.field_validator("members")
     @classmethod
@@ -41,6 +44,12 @@ class EnsembleParams(Hyperparameters):
         if len(set(value)) != len(value):
             raise ValueError("a member is named twice")
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _of_members(self) -> EnsembleParams:
+        if stray := set(self.settings) - set(self.members):
+            raise ValueError(f"settings for {', '.join(sorted(stray))}, which is no member")
+        return self
 
 
 class Ensemble(AnomalyModel):
@@ -77,6 +86,7 @@ class Ensemble(AnomalyModel):
     """
 
     Params: ClassVar[type[Hyperparameters]] = EnsembleParams
+    fewest_rows: ClassVar[int] = 1
 
     members_: dict[str, AnomalyModel]
     middle_: dict[str, float]
@@ -85,7 +95,9 @@ class Ensemble(AnomalyModel):
     def _train(self, X: Floats, seed: int) -> None:
         self.members_, self.middle_, self.width_ = {}, {}, {}
         for name in self.params.members:
-            member = _build(name).train(X, seed=derive_seed(seed, "member", name))
+            member = _class(name)(**self.params.settings.get(name, {})).train(
+                X, seed=derive_seed(seed, "member", name)
+            )
             low, middle, high = np.percentile(member.score(X), (25, 50, 75))
             self.members_[name] = member
             self.middle_[name] = float(middle)
@@ -158,7 +170,3 @@ def _class(name: str) -> type[AnomalyModel]:
     found = catalog.load("anomaly", name)
     assert issubclass(found, AnomalyModel)
     return found
-
-
-def _build(name: str) -> AnomalyModel:
-    return _class(name)()

@@ -68,6 +68,7 @@ class PCA(AnomalyModel):
     """
 
     Params: ClassVar[type[Hyperparameters]] = PCAParams
+    fewest_rows: ClassVar[int] = 1
 
     spread_: Spread
     centre_: Floats
