@@ -208,3 +208,40 @@ def _one_member(graph: _Graph, weights: Mapping[str, NDArray[Any]], median: int)
         above = graph.add("CumSum", cut(steps, median + 1, quantiles), axis)
         parts.append(graph.add("Add", middle, above))
     return graph.add("Concat", *parts, axis=2) if len(parts) > 1 else middle
+
+
+def perceptron(
+    weights: Mapping[str, NDArray[Any]],
+    scaling: Sequence[NDArray[Any]],
+    *,
+    dueling: bool = False,
+) -> bytes:
+    """Return layers of ReLU units as ONNX: ``input`` (batch, features) -> ``output``.
+
+    Parameters
+    ----------
+    weights : mapping of parameter name to array
+        ``hidden.0.weight`` ..., and ``head``.
+    scaling : two arrays
+        Mean and deviation of the inputs.
+    dueling : bool
+        Whether the first output is the value of the state, to which the others, less their
+        mean, are added.
+    """
+    graph = _Graph()
+    x = graph.add("Sub", "input", graph.floats(scaling[0]))
+    x = graph.add("Div", x, graph.floats(scaling[1]))
+    layer = 0
+    while f"hidden.{layer}.weight" in weights:
+        x = graph.add("Relu", graph.dense(x, weights, f"hidden.{layer}"))
+        layer += 1
+    y = graph.dense(x, weights, "head")
+    outputs = len(weights["head.bias"])
+    if dueling:
+        axis = graph.ints(1)
+        state = graph.add("Slice", y, graph.ints(0), graph.ints(1), axis)
+        added = graph.add("Slice", y, graph.ints(1), graph.ints(outputs), axis)
+        centre = graph.add("ReduceMean", added, axes=[1], keepdims=1)
+        y = graph.add("Add", state, graph.add("Sub", added, centre))
+    shape: list[str | int] = ["batch", outputs - int(dueling)]
+    return graph.model([graph.input("input", ["batch", len(scaling[0])])], y, shape)

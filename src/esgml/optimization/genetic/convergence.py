@@ -47,6 +47,14 @@ class Convergence:
         """Return one column of the history by name."""
         return np.asarray(self.to_array()[:, self.COLUMNS.index(name)])
 
+    def sample(self, most: int = 60) -> list[list[float]]:
+        """Return at most `most` generations as ``[generation, best, mean]``, the ends included."""
+        rows = self.to_array()
+        if not len(rows):
+            return []
+        at = np.unique(np.linspace(0, len(rows) - 1, most).astype(int))
+        return [[int(i), float(rows[i, 0]), float(rows[i, 1])] for i in at]
+
     def to_svg(self, title: str = "Convergence", unit: str = "") -> str:
         """Draw best and mean objective over the generations as an SVG document.
 

@@ -92,11 +92,12 @@ def crowding(objectives: Array, front: Index) -> Array:
     return lonely
 
 
-def repeated(objectives: Array) -> Flags:
-    """Return which plans have the very objectives of an earlier one, shape (n,)."""
-    order = np.lexsort(objectives.T[::-1])
-    same = (objectives[order[1:]] == objectives[order[:-1]]).all(axis=1)
-    found = np.zeros(len(objectives), dtype=bool)
+def repeated(objectives: Array, violation: Array) -> Flags:
+    """Return which plans have the very objectives and violation of an earlier one, shape (n,)."""
+    both = np.column_stack([objectives, violation])
+    order = np.lexsort(both.T[::-1])
+    same = (both[order[1:]] == both[order[:-1]]).all(axis=1)
+    found = np.zeros(len(both), dtype=bool)
     found[order[1:]] = same  # lexsort is stable: of equals, the earlier one comes first
     return found
 
@@ -104,5 +105,5 @@ def repeated(objectives: Array) -> Flags:
 def non_dominated(objectives: Array, violation: Array | None = None) -> Index:
     """Return the numbers of the plans that none beats, without repetitions, in order."""
     broken = np.zeros(len(objectives)) if violation is None else violation
-    best = ~dominates(objectives, broken).any(axis=0) & ~repeated(objectives)
+    best = ~dominates(objectives, broken).any(axis=0) & ~repeated(objectives, broken)
     return np.flatnonzero(best)

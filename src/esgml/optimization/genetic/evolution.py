@@ -240,10 +240,14 @@ class Evolution:
         pairs = self.x[mothers], self.x[parents[count:]]
         return offspring(self.rng, *pairs, self.genes, self.operators, self.scale), mothers
 
+    def reached(self, target: float | None) -> bool:
+        """Tell whether the best plan keeps all constraints and is at `target` or below."""
+        return target is not None and self.violation[0] == 0 and self.objective[0] <= target
+
     def run(self, generations: int, target: float | None = None) -> None:
-        """Go on for at most `generations`, or until a feasible objective reaches `target`."""
+        """Go on for at most `generations`, or until `target` is reached."""
         for _ in range(generations):
-            if target is not None and self.violation[0] == 0 and self.objective[0] <= target:
+            if self.reached(target):
                 return
             self.step()
 
@@ -283,7 +287,11 @@ class Evolution:
         try:
             state = json.loads(arrays["state"].tobytes())
             x = arrays["x"]
-            fits = state["schema"] == SCHEMA and x.shape == self.x.shape and not self.genes.space.misfit(x).any()
+            fits = (
+                state["schema"] == SCHEMA
+                and x.shape == self.x.shape
+                and not self.genes.space.misfit(x).any()
+            )
             if not fits:
                 raise IntegrityError("this checkpoint is of another problem or population.")
             self.rng.bit_generator.state = state["rng"]

@@ -77,7 +77,7 @@ class FrontEvolution:
     def _keep(self, x: Array, objectives: Array, violation: Array) -> None:
         """Let the best of `x` survive, as many as the population holds."""
         rank = fronts(objectives, violation)
-        rank = np.where(repeated(objectives), rank + len(x), rank)
+        rank = np.where(repeated(objectives, violation), rank + len(x), rank)
         lonely = crowding(objectives, rank)
         order = np.lexsort((-lonely, rank))[: self.operators.population]
         self.x, self.objectives, self.violation = x[order], objectives[order], violation[order]
@@ -85,7 +85,8 @@ class FrontEvolution:
 
     def _parents(self, count: int) -> Array:
         """Draw the better of two: the lower front, then the lonelier. Survivors are sorted so."""
-        return self.x[self.rng.integers(0, len(self.x), (2, count)).min(axis=0)]
+        drawn = self.rng.integers(0, len(self.x), (2, count)).min(axis=0)
+        return np.asarray(self.x[drawn])
 
     def step(self) -> None:
         """Make the next generation."""
@@ -111,7 +112,7 @@ class FrontEvolution:
     def best(self) -> NDArray[np.intp]:
         """Return the numbers of the plans that none beats, by their first objective."""
         found = non_dominated(self.objectives, self.violation)
-        return found[self.objectives[found, 0].argsort(kind="stable")]
+        return np.asarray(found[self.objectives[found, 0].argsort(kind="stable")])
 
     def to_bytes(self) -> bytes:
         """Return everything a resumed run needs, as safetensors bytes."""

@@ -35,7 +35,7 @@ FINEST = 24.0
 
 
 def multiscale(rng: np.random.Generator, count: int, scale: float) -> Array:
-    """Steps of every size alike, from half the range to 3e-8 of it (log-uniform).
+    """Draw steps of every size alike, from half the range to 3e-8 of it (log-uniform).
 
     Needs no setting and no schedule: some steps always fit how close the search is.
     """
@@ -45,12 +45,12 @@ def multiscale(rng: np.random.Generator, count: int, scale: float) -> Array:
 
 
 def gaussian(rng: np.random.Generator, count: int, scale: float) -> Array:
-    """Normal steps with the deviation `scale`, a share of the range."""
+    """Draw normal steps with the deviation `scale`, a share of the range."""
     return rng.standard_normal(count) * scale
 
 
 def polynomial(rng: np.random.Generator, count: int, scale: float) -> Array:
-    """Polynomial steps (Deb), index 20; bounds are met by clipping."""
+    """Draw polynomial steps (Deb), index 20; bounds are met by clipping."""
     u = rng.random(count)
     e = 1.0 / (POLYNOMIAL_ETA + 1.0)
     below = (2.0 * u) ** e - 1.0
@@ -59,7 +59,7 @@ def polynomial(rng: np.random.Generator, count: int, scale: float) -> Array:
 
 
 def mixed(rng: np.random.Generator, count: int, scale: float) -> Array:
-    """Half polynomial steps, which leave a wide basin; half multi-scale ones, which refine."""
+    """Draw half polynomial steps, which leave a wide basin; half multi-scale ones, which refine."""
     return np.where(
         rng.random(count) < 0.5, polynomial(rng, count, scale), multiscale(rng, count, scale)
     )
@@ -150,9 +150,7 @@ def _whole(
     return np.where(genes.real[column], new, np.where(genes.unordered[column], other, whole))
 
 
-def _reorder(
-    rng: np.random.Generator, x: Array, block: slice, rate: float, forced: Index
-) -> None:
+def _reorder(rng: np.random.Generator, x: Array, block: slice, rate: float, forced: Index) -> None:
     """Turn a stretch round, swap two items or move one, in the rows that mutate."""
     start, k = block.start, block.stop - block.start
     if k < 2:

@@ -1,0 +1,113 @@
+"""The Q-network and its update: what a batch of transitions teaches.
+
+References
+----------
+Mnih, V. et al. (2015). Human-level control through deep reinforcement learning.
+van Hasselt, H., Guez, A., Silver, D. (2016). Deep reinforcement learning with double Q-learning.
+Wang, Z. et al. (2016). Dueling network architectures for deep reinforcement learning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esgml.core.random import generator
+from esgml.nn.perceptron import Perceptron, dueling
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esgml.nn.replay import Batch
+    from esgml.optimization.dqn.settings import DqnParams
+
+
+class Learner:
+    """An online and a target network, and the update that moves the first one.
+
+    Parameters
+    ----------
+    features, actions : int
+    params : DqnParams
+    seed : int
+        Of the first weights; everything else is random in the replay, not here.
+
+    Attributes
+    ----------
+    updates : int
+    average : array, shape (p,)
+        Mean of the online weights over the last updates; see `weigh_in`.
+    """
+
+    def __init__(self, features: int, actions: int, params: DqnParams, seed: int) -> None:
+        sizes = (features, *params.hidden, actions + int(params.dueling))
+        self.online = Perceptron(sizes, generator(seed, "dqn", "weights"))
+        self.target = Perceptron(sizes, generator(seed, "dqn", "weights"))
+        self.params = params
+        self.updates = 0
+        self.mean = np.zeros(features, np.float32)
+        self.scale = np.ones(features, np.float32)
+        self.rate = params.learning_rate
+        self._averaged = 0
+        self.average = np.zeros(len(self.online.flat))
+
+    def standardize(self, mean: NDArray[Any], deviation: NDArray[Any]) -> None:
+        """Set by what observations are shifted and divided before the network sees them."""
+        self.mean = mean.astype(np.float32)
+        self.scale = (1.0 / deviation).astype(np.float32)
+
+    def slow_down(self, progress: float) -> None:
+        """Lower the learning rate along a line; `progress` runs from 0 to 1."""
+        p = self.params
+        self.rate = p.learning_rate * (1.0 - (1.0 - p.final_rate) * min(1.0, progress))
+
+    def values(self, observation: NDArray[np.float32]) -> NDArray[Any]:
+        """Return the online network's values of all actions, shape (n, actions)."""
+        out = self.online.forward((observation - self.mean) * self.scale)
+        return dueling(out) if self.params.dueling else out
+
+    def update(self, batch: Batch) -> None:
+        """Take one step down the Huber loss of the temporal difference."""
+        p, n = self.params, len(batch.action)
+        rows = np.arange(n)
+        x = np.concatenate([batch.observation, batch.following])
+        x -= self.mean
+        x *= self.scale
+        # One pass for where transitions began and, for double Q-learning, where they ended.
+        out = self.online.forward(x if p.double else x[:n], keep=n)
+        judged = there = self.target.forward(x[n:])
+        if p.double:
+            judged = out[n:]
+        if p.dueling:
+            judged, there, here = dueling(judged), dueling(there), dueling(out[:n])
+        else:
+            here = out[:n]
+        if not batch.allowed.all():
+            judged = np.where(batch.allowed, judged, -np.inf)
+        goal = batch.reward + batch.discount * there[rows, judged.argmax(axis=1)]
+        error = here[rows, batch.action] - goal
+        slope = np.zeros_like(out[:n])
+        push = np.clip(error, -1.0, 1.0) / n
+        if p.dueling:
+            actions = here.shape[1]
+            slope[:, 0] = push
+            slope[:, 1:] = -push[:, None] / actions
+            slope[rows, 1 + batch.action] += push
+        else:
+            slope[rows, batch.action] = push
+        self.online.backward(slope)
+        self.online.adam(self.rate, p.clip)
+        self.updates += 1
+        if self.updates % p.target_every == 0:
+            self.target.move_to(self.online, p.tau)
+
+    def weigh_in(self) -> None:
+        """Count the present weights into the mean that `settle` puts in place."""
+        self._averaged += 1
+        self.average += (self.online.flat - self.average) / self._averaged
+
+    def settle(self) -> None:
+        """Put the mean of the weights weighed in, if any, in the place of the last ones."""
+        if self._averaged:
+            self.online.flat[:] = self.average
