@@ -12,18 +12,17 @@ class attribute ``expected_failures``; a reason that no longer holds is an error
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from esgml.checks.battery import SAFE, raises, require, run
 from esgml.checks.samples import sample_future, sample_panel
 from esgml.core.errors import (
     ColumnError,
-    EsgmlError,
-    GateError,
     HistoryError,
     IntegrityError,
     NotTrainedError,
@@ -37,29 +36,6 @@ if TYPE_CHECKING:
     from esgml.core.interfaces import TimeSeriesModel
 
 HORIZON = 5
-#: Endings of formats that carry no code.
-_SAFE = (".json", ".safetensors", ".onnx", ".txt")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise _BrokenError(message)
-
-
-class _BrokenError(Exception):
-    """A check did not hold."""
-
-
-def _raises(kinds: type[EsgmlError], call: Callable[[], object], what: str) -> None:
-    try:
-        call()
-    except kinds:
-        return
-    except Exception as error:
-        raise _BrokenError(
-            f"{what}: expected {kinds.__name__}, got {type(error).__name__}: {error}"
-        ) from error
-    raise _BrokenError(f"{what}: expected {kinds.__name__}, nothing was raised")
 
 
 class ForecasterBattery:
@@ -102,28 +78,28 @@ class ForecasterBattery:
         if train is not None:
             model = self.build().train(train, horizon=HORIZON, seed=1)
         result = model.predict(panel, sample_future(panel, HORIZON))
-        _require(bool(np.isfinite(result).all()), f"{what}: the forecast is not finite")
+        require(bool(np.isfinite(result).all()), f"{what}: the forecast is not finite")
         return result
 
     def check_predict_before_train(self) -> None:
         """Refuse to predict or save before training."""
         model = self.build()
-        _raises(NotTrainedError, lambda: model.predict(self.panel, self.future), "predict")
-        _raises(NotTrainedError, model.to_files, "to_files")
+        raises(NotTrainedError, lambda: model.predict(self.panel, self.future), "predict")
+        raises(NotTrainedError, model.to_files, "to_files")
 
     def check_shapes(self) -> None:
         """Have one row a series and one column a period, also for fewer periods."""
         model = self.trained()
         for horizon in (HORIZON, HORIZON - 2, 1):
             shape = model.predict(self.panel, sample_future(self.panel, horizon)).shape
-            _require(shape == (len(self.panel), horizon), f"horizon {horizon}: shape {shape}")
+            require(shape == (len(self.panel), horizon), f"horizon {horizon}: shape {shape}")
 
     def check_finite(self) -> None:
         """Forecast ordinary series with finite values of their own magnitude."""
         result = self._finite(self.panel, "ordinary series")
         for i in range(len(self.panel)):
             usual = float(np.abs(self.panel.series(i)).mean())
-            _require(
+            require(
                 bool((np.abs(result[i]) < 20 * usual).all()),
                 f"series {i}: forecasts are 20 times the usual value",
             )
@@ -137,7 +113,7 @@ class ForecasterBattery:
         self._finite(holed, "gaps at prediction")
         model = self.build().train(holed, horizon=HORIZON, seed=1)
         blank = holed.future(HORIZON)
-        _require(
+        require(
             bool(np.isfinite(model.predict(holed, blank)).all()),
             "gaps in training and no future covariates: the forecast is not finite",
         )
@@ -152,7 +128,7 @@ class ForecasterBattery:
         self._finite(flat, "constant series in training", train=flat)
         still = replace(self.panel, values=np.full(self.panel.rows, 3.0))
         result = self._finite(still, "only constant series", train=still)
-        _require(bool(np.allclose(result, 3.0, atol=1.5)), "a constant 3 is not forecast near 3")
+        require(bool(np.allclose(result, 3.0, atol=1.5)), "a constant 3 is not forecast near 3")
 
     def check_short_series(self) -> None:
         """Forecast series of one, two and three periods."""
@@ -199,7 +175,7 @@ class ForecasterBattery:
         )
         model = self.build().train(bare, horizon=HORIZON, seed=1)
         result = model.predict(bare, bare.future(HORIZON))
-        _require(bool(np.isfinite(result).all()), "the forecast is not finite")
+        require(bool(np.isfinite(result).all()), "the forecast is not finite")
 
     def check_negative_values(self) -> None:
         """Learn and forecast series that cross zero."""
@@ -222,7 +198,7 @@ class ForecasterBattery:
             history, future, _ = panel.window(2 * HORIZON, HORIZON)
             model = self.build().train(history, horizon=HORIZON, seed=1)
             results.append(model.predict(history, future))
-        _require(bool(np.array_equal(results[0], results[1])), "later values changed the forecast")
+        require(bool(np.array_equal(results[0], results[1])), "later values changed the forecast")
 
     def check_save_load(self) -> None:
         """Come back from a save with the same bytes and the same forecasts."""
@@ -231,12 +207,12 @@ class ForecasterBattery:
         with tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
             again = self.model_class.load(Path(folder) / "model")
-        _require(again.to_files() == model.to_files(), "saved again, the bytes differ")
-        _require(
+        require(again.to_files() == model.to_files(), "saved again, the bytes differ")
+        require(
             bool(np.array_equal(again.predict(self.panel, self.future), expected)),
             "loaded, it forecasts other numbers",
         )
-        _raises(
+        raises(
             UsageError,
             lambda: again.predict(self.panel, sample_future(self.panel, HORIZON + 1)),
             "a loaded model and a horizon longer than trained",
@@ -245,12 +221,12 @@ class ForecasterBattery:
     def check_safe_formats(self) -> None:
         """Save in formats that carry no code, and refuse changed bytes."""
         files = self.trained().to_files()
-        bad = [name for name in files if not name.endswith(_SAFE)]
-        _require(not bad, f"files of other formats: {bad}")
+        bad = [name for name in files if not name.endswith(SAFE)]
+        require(not bad, f"files of other formats: {bad}")
         for name in files:
             changed = {**files, name: files[name] + b" "}
             if name != "manifest.json":
-                _raises(
+                raises(
                     IntegrityError,
                     lambda changed=changed: self.model_class.from_files(changed),  # type: ignore[misc]
                     f"changed {name}",
@@ -266,7 +242,7 @@ class ForecasterBattery:
             alone = model.predict(self.panel.select(which), own)
             scale = 1 + np.abs(together[which])
             gap = float((np.abs(alone - together[which]) / scale).max())
-            _require(gap <= 1e-9, f"entity {entity!r}: differs by {gap:.1e}")
+            require(gap <= 1e-9, f"entity {entity!r}: differs by {gap:.1e}")
 
     def check_order_of_series(self) -> None:
         """Forecast series in another order the same, in that order."""
@@ -275,32 +251,30 @@ class ForecasterBattery:
         turned = replace(self.future, time=self.future.time[order], known=self.future.known[order])
         result = model.predict(self.panel.select(order.tolist()), turned)
         expected = model.predict(self.panel, self.future)[order]
-        _require(
-            bool(np.allclose(result, expected, rtol=1e-9)), "the forecasts depend on the order"
-        )
+        require(bool(np.allclose(result, expected, rtol=1e-9)), "the forecasts depend on the order")
 
     def check_same_seed_same_bytes(self) -> None:
         """Save the same bytes when trained again on the same data with the same seed."""
         again = self.build().train(self.panel, horizon=HORIZON, seed=1)
         first, second = self.trained().to_files(), again.to_files()
         differing = [name for name in first if first[name] != second.get(name)]
-        _require(not differing and len(first) == len(second), f"files differ: {differing}")
+        require(not differing and len(first) == len(second), f"files differ: {differing}")
 
     def check_too_long_horizon(self) -> None:
         """Refuse a longer horizon than trained for."""
         longer = sample_future(self.panel, HORIZON + 1)
-        _raises(UsageError, lambda: self.trained().predict(self.panel, longer), "longer horizon")
-        _raises(UsageError, lambda: self.build().train(self.panel, horizon=0), "horizon 0")
+        raises(UsageError, lambda: self.trained().predict(self.panel, longer), "longer horizon")
+        raises(UsageError, lambda: self.build().train(self.panel, horizon=0), "horizon 0")
 
     def check_wrong_covariates(self) -> None:
         """Refuse other known covariates than in training."""
         other = replace(self.panel, known_names=("wind",))
-        _raises(
+        raises(
             ColumnError,
             lambda: self.trained().predict(other, replace(self.future, known_names=("wind",))),
             "other covariates in the history",
         )
-        _raises(
+        raises(
             ColumnError,
             lambda: self.trained().predict(
                 self.panel, replace(self.future, known_names=(), known=self.future.known[..., :0])
@@ -311,7 +285,7 @@ class ForecasterBattery:
     def check_nothing_to_learn(self) -> None:
         """Refuse a panel without a single value."""
         empty = replace(self.panel, values=np.full(self.panel.rows, np.nan))
-        _raises(HistoryError, lambda: self.build().train(empty, horizon=HORIZON), "all missing")
+        raises(HistoryError, lambda: self.build().train(empty, horizon=HORIZON), "all missing")
 
     def check_input_not_mutated(self) -> None:
         """Leave the inputs of training and prediction as they were."""
@@ -325,17 +299,17 @@ class ForecasterBattery:
             np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
             for a, b in zip(before, _arrays(panel, future), strict=True)
         )
-        _require(same, "an input array was changed")
+        require(same, "an input array was changed")
 
     def check_parameters(self) -> None:
         """Refuse unknown parameters, and describe the model."""
-        _raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
+        raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
         model = self.trained()
         about = model.metadata()
-        _require(bool(about.description), "the class has no docstring")
-        _require(about.trained, "metadata does not know that it is trained")
-        _require(type(model).__name__ in model.summary(), "the summary does not name the class")
-        _require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
+        require(bool(about.description), "the class has no docstring")
+        require(about.trained, "metadata does not know that it is trained")
+        require(type(model).__name__ in model.summary(), "the summary does not name the class")
+        require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
 
 
 def _arrays(panel: Panel, future: Future) -> list[NDArray[Any]]:
@@ -369,24 +343,4 @@ def forecaster_checks(
         Naming every check that failed, every expected failure that passed, and every expected
         failure that is no check.
     """
-    battery = ForecasterBattery(model_class, params)
-    excused: Mapping[str, str] = getattr(model_class, "expected_failures", {})
-    names = battery.names()
-    found = [f"{name}: expected to fail, but is no check" for name in excused if name not in names]
-    for name in names:
-        try:
-            getattr(battery, f"check_{name}")()
-        except Exception as error:  # a model may fail in any way; all failures are reported
-            if name not in excused:
-                kind = "" if isinstance(error, _BrokenError) else f"{type(error).__name__}: "
-                found.append(f"{name}: {kind}{error}")
-        else:
-            if name in excused:
-                found.append(f"{name}: expected to fail ({excused[name]}), but passed")
-    if found:
-        raise GateError(
-            f"{model_class.__name__} breaks its contract: " + "; ".join(found),
-            code="contract",
-            remedy="Mend the model, or name the check and the reason in expected_failures.",
-        )
-    return names
+    return run(ForecasterBattery(model_class, params), ForecasterBattery.names(), model_class)

@@ -86,6 +86,7 @@ class Autoencoder(AnomalyModel):
     """
 
     Params: ClassVar[type[Hyperparameters]] = AutoencoderParams
+    fewest_rows: ClassVar[int] = 1
 
     weights_: weights.Weights
     history_: list[dict[str, float]]
