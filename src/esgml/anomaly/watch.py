@@ -1,0 +1,246 @@
+"""One meter under watch: features, score, rules and alarms, fed in time order.
+
+`fit_meter` learns from the readings before a moment; `MeterWatch.update` then takes readings
+one by one or many at once, with the same result, and can be saved between any two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from esgml.anomaly.alarm import AlarmSettings, AlarmState, Decisions
+from esgml.anomaly.context import PROFILES, Context, MeterState
+from esgml.anomaly.models.tails import Tails
+from esgml.anomaly.rules import KINDS, Rules
+from esgml.core.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esgml.core.frequency import Frequency
+    from esgml.core.interfaces import Files
+
+    Floats = NDArray[np.float64]
+
+#: What a broken rule adds to a score: more than a reading earns by being unusual.
+RULE_SURPRISE = 25.0
+#: Share of a strange score that the next reading keeps at least.
+MEMORY = 0.5
+_FIT_SHARE = 2 / 3
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is known of readings, in their order.
+
+    Attributes
+    ----------
+    time, value : arrays, shape (n,)
+    context : Context
+    surprise : array, shape (n, profiles)
+        What each baseline adds to the score.
+    score : array, shape (n,)
+        Higher is stranger; NaN where the reading is missing or the history too short.
+    rule : array of int, shape (n,)
+        Which rule is broken, as a number into `esgml.anomaly.rules.KINDS`.
+    decisions : Decisions
+    """
+
+    time: NDArray[np.datetime64]
+    value: Floats
+    context: Context
+    surprise: Floats
+    score: Floats
+    rule: NDArray[np.int64]
+    decisions: Decisions
+
+    @property
+    def expected(self) -> Floats:
+        """What the same hour of past weeks showed, shape (n,); NaN where not known."""
+        return self.context.expected[:, 0]
+
+
+class MeterWatch:
+    """Everything that is kept of one meter.
+
+    Parameters
+    ----------
+    state : MeterState
+    alarm : AlarmState
+    model : Tails or None
+        Scores features; None until there is enough history.
+    rules : Rules
+    """
+
+    def __init__(
+        self, state: MeterState, alarm: AlarmState, model: Tails | None, rules: Rules
+    ) -> None:
+        self.state, self.alarm, self.model, self.rules = state, alarm, model, rules
+        self.carry = np.zeros(1)
+
+    @property
+    def status(self) -> str:
+        """Say whether alarms can be raised, or what is missing; empty where they can."""
+        if self.model is None:
+            return "the history is too short to know what is usual: three weeks are needed"
+        if not self.alarm.ready:
+            needed = int(np.ceil(1 / self.alarm.settings.rate))
+            return (
+                f"only {self.alarm.calibrated_on} past scores to set a threshold by, fewer"
+                f" than an alarm rate of {self.alarm.settings.rate:g} needs (about {2 * needed})"
+            )
+        return ""
+
+    def update(
+        self,
+        time: NDArray[np.datetime64],
+        values: Floats,
+        excused: NDArray[np.bool_] | None = None,
+        *,
+        raising: bool = True,
+    ) -> Watched:
+        """Feed readings in time order; see `MeterState.update` and `AlarmState.update`."""
+        return self.judge(time, values, self.state.update(time, values), excused, raising=raising)
+
+    def judge(
+        self,
+        time: NDArray[np.datetime64],
+        values: Floats,
+        context: Context,
+        excused: NDArray[np.bool_] | None = None,
+        *,
+        raising: bool = True,
+    ) -> Watched:
+        """Score readings whose features are known, and decide on alarms."""
+        from esgml.anomaly.alarm_kernel import persist
+
+        values = np.where(np.isfinite(values), values, np.nan)
+        n = len(values)
+        surprise, score = np.full((n, len(PROFILES)), np.nan), np.full(n, np.nan)
+        known = np.isfinite(context.z).any(axis=1)
+        if self.model is not None and known.any():
+            surprise[known] = self.model.feature_contributions(context.z[known])
+            raw = surprise.sum(axis=1)
+            persist(raw, MEMORY, self.carry, score)
+        rule = self.rules.broken(values, context.run, context.expected[:, 0])
+        certain = rule > 0
+        decisions = self.alarm.update(time, score, certain, excused, raising=raising)
+        shown = np.where(certain, np.nan_to_num(score) + RULE_SURPRISE, score)
+        return Watched(time, values, context, surprise, shown, rule, decisions)
+
+    def to_files(self) -> Files:
+        """Return everything as named bytes that carry no code."""
+        files: Files = {
+            "watch.json": json.dumps(
+                {"carry": float(self.carry[0]), "rules": self.rules.as_dict()}, sort_keys=True
+            ).encode()
+        }
+        parts = {"state": self.state.to_files(), "alarm": self.alarm.to_files()}
+        if self.model is not None:
+            parts["model"] = self.model.to_files()
+        for part, content in parts.items():
+            files.update({f"{part}/{name}": data for name, data in content.items()})
+        return files
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Self:
+        """Take a meter back from what `to_files` returned."""
+
+        def part(name: str) -> Files:
+            start = f"{name}/"
+            return {k.removeprefix(start): v for k, v in files.items() if k.startswith(start)}
+
+        try:
+            plain = json.loads(files["watch.json"])
+            rules = Rules.from_dict(plain["rules"])
+            carry = float(plain["carry"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise IntegrityError("the saved meter is unreadable.") from error
+        stored = part("model")
+        meter = cls(
+            MeterState.from_files(part("state")),
+            AlarmState.from_files(part("alarm")),
+            Tails.from_files(stored) if stored else None,
+            rules,
+        )
+        meter.carry[0] = carry
+        return meter
+
+
+def fit_meter(
+    time: NDArray[np.datetime64],
+    values: Floats,
+    frequency: Frequency,
+    settings: AlarmSettings | None = None,
+    shared: Tails | None = None,
+) -> tuple[MeterWatch, Watched]:
+    """Learn a meter from its past, unlabelled readings.
+
+    The first two thirds of the readings with features fit the score and the rules, the rest
+    calibrates the alarms.
+
+    Parameters
+    ----------
+    time, values : arrays, shape (n,)
+        In time order; NaN where missing.
+    frequency : Frequency
+    settings : AlarmSettings, optional
+    shared : Tails, optional
+        Scores a meter whose own history is too short to learn from.
+
+    Returns
+    -------
+    meter : MeterWatch
+        Ready for the readings after the last one given.
+    past : Watched
+        The readings it learned from; none of them is an alarm.
+    """
+    state = MeterState(frequency)
+    context = state.update(time, values)
+    known = np.flatnonzero(np.isfinite(context.z[:, 0]))
+    cut = int(len(known) * _FIT_SHARE)
+    model, start = shared, len(time)
+    if cut >= state.clock.span:
+        model = Tails().train(context.z[known[:cut]])
+        start = int(known[cut])
+    elif shared is not None and len(known):
+        start = int(known[0])
+    rules = Rules.learn(np.asarray(values)[:start], context.run[:start], state.clock.short)
+    meter = MeterWatch(state, AlarmState(frequency, settings), model, rules)
+    early = Context(*(a[:start] for a in _columns(context)))
+    late = Context(*(a[start:] for a in _columns(context)))
+    first = meter.judge(time[:start], values[:start], early, np.ones(start, bool), raising=False)
+    second = meter.judge(time[start:], values[start:], late, raising=False)
+    return meter, _joined(first, second)
+
+
+def _columns(context: Context) -> tuple[Floats, ...]:
+    return context.z, context.expected, context.scale, context.run
+
+
+def _joined(a: Watched, b: Watched) -> Watched:
+    both = np.concatenate
+    return Watched(
+        both([a.time, b.time]),
+        both([a.value, b.value]),
+        Context(*(both(p) for p in zip(_columns(a.context), _columns(b.context), strict=True))),
+        both([a.surprise, b.surprise]),
+        both([a.score, b.score]),
+        both([a.rule, b.rule]),
+        Decisions(
+            both([a.decisions.threshold, b.decisions.threshold]),
+            both([a.decisions.p_value, b.decisions.p_value]),
+            both([a.decisions.alarm, b.decisions.alarm]),
+            both([a.decisions.begins, b.decisions.begins]),
+        ),
+    )
+
+
+def rule_names(rule: NDArray[np.int64]) -> list[str]:
+    """Return the names of rules by number, empty for none."""
+    return [KINDS[int(k)] for k in rule]
