@@ -224,7 +224,7 @@ class AlarmState:
                 where="verdict",
                 remedy=f"Use {', '.join(Verdict)}.",
             ) from error
-        key = int(np.datetime64(start, "us").astype(np.int64))
+        key = int(np.asarray(start).astype("datetime64[us]").astype(np.int64))
         if key not in self.events:
             raise NotFoundError("no event began then.", code="event_unknown", where=str(start))
         if self.events[key] == given:

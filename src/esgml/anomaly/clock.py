@@ -78,7 +78,8 @@ class Clock:
         if self.week == 1:
             return np.zeros(len(time), dtype=np.int64)
         seconds = time.astype("datetime64[s]").astype(np.int64) + _MONDAY
-        return (seconds % _WEEK) // (_WEEK // self.week)
+        slot: NDArray[np.int64] = (seconds % _WEEK) // (_WEEK // self.week)
+        return slot
 
     def skipped(self, before: np.datetime64, time: NDArray[np.datetime64]) -> NDArray[np.int64]:
         """Return how many periods without a reading lie before each timestamp.
@@ -87,4 +88,5 @@ class Clock:
         """
         ordinal = self.frequency.ordinals(time)
         first = ordinal[:1] - 1 if np.isnat(before) else self.frequency.ordinals(np.array([before]))
-        return np.maximum(np.diff(ordinal, prepend=first) - 1, 0)
+        gaps: NDArray[np.int64] = np.maximum(np.diff(ordinal, prepend=first) - 1, 0)
+        return gaps

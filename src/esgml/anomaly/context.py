@@ -44,7 +44,9 @@ PROFILES = (
     Profile("week", 0, "week", 40, 20, "the same hour of past weeks"),
     Profile("recent_weeks", 0, "week", 12, 20, "the same hour of the latest weeks"),
     Profile("short_mean", 1, "week", 40, 20, "the mean of the last hours, by hour of the week"),
-    Profile("day_ratio", 2, "week", 40, 20, "the share of the last day's mean, by hour of the week"),
+    Profile(
+        "day_ratio", 2, "week", 40, 20, "the share of the last day's mean, by hour of the week"
+    ),
     Profile("week_ratio", 3, "week", 40, 20, "the share of the last week's level"),
     Profile("change", 8, "week", 40, 20, "the change against the last hours, by hour of the week"),
     Profile("top_ratio", 4, "day", 280, 20, "the share of the last day's peak, by hour"),
@@ -129,7 +131,7 @@ class MeterState:
         self.ring = np.full(clock.long, np.nan)
         self.reals = np.array([np.nan, 0.0, 0.0, 0.0, 0.0])
         self.whole = np.zeros(3, dtype=np.int64)
-        self.last = np.datetime64("NaT", "us")
+        self.last: np.datetime64 = np.datetime64("NaT", "us")
 
     @property
     def seen(self) -> int:
@@ -159,7 +161,7 @@ class MeterState:
         if time.shape != values.shape or time.ndim != 1:
             raise DataError(f"times {time.shape} for values {values.shape}.", code="shape")
         n, p = len(values), len(PROFILES)
-        context = Context(*(np.empty((n, p)) for _ in range(3)), np.empty(n))
+        context = Context(np.empty((n, p)), np.empty((n, p)), np.empty((n, p)), np.empty(n))
         if n == 0:
             return context
         start = time[:1] if np.isnat(self.last) else np.array([self.last])

@@ -22,7 +22,7 @@ _TINY = 1e-12
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _signed_log(x: float, unit: float) -> float:
+def _signed_log(x, unit):  # type: ignore[no-untyped-def]
     return np.log1p(x / unit) if x >= 0 else -np.log1p(-x / unit)
 
 

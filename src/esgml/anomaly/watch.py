@@ -7,7 +7,7 @@ one by one or many at once, with the same result, and can be saved between any t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +16,7 @@ import numpy as np
 from esgml.anomaly.alarm import AlarmSettings, AlarmState, Decisions
 from esgml.anomaly.context import PROFILES, Context, MeterState
 from esgml.anomaly.models.tails import Tails
-from esgml.anomaly.rules import KINDS, Rules
+from esgml.anomaly.rules import Rules
 from esgml.core.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ RULE_SURPRISE = 25.0
 #: Share of a strange score that the next reading keeps at least.
 MEMORY = 0.5
 _FIT_SHARE = 2 / 3
+#: Fewest readings with features that a meter's own score is learned from.
+_FEWEST = 120
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,10 @@ class MeterWatch:
         if self.model is None:
             return "the history is too short to know what is usual: three weeks are needed"
         if not self.alarm.ready:
-            needed = int(np.ceil(1 / self.alarm.settings.rate))
+            count, rate = self.alarm.calibrated_on, self.alarm.settings.rate
             return (
-                f"only {self.alarm.calibrated_on} past scores to set a threshold by, fewer"
-                f" than an alarm rate of {self.alarm.settings.rate:g} needs (about {2 * needed})"
+                f"the history is too short: {count} past scores set no threshold for an alarm"
+                f" rate of {rate:g}; about {int(np.ceil(2 / rate))} do"
             )
         return ""
 
@@ -205,7 +207,7 @@ def fit_meter(
     known = np.flatnonzero(np.isfinite(context.z[:, 0]))
     cut = int(len(known) * _FIT_SHARE)
     model, start = shared, len(time)
-    if cut >= state.clock.span:
+    if cut >= _FEWEST:
         model = Tails().train(context.z[known[:cut]])
         start = int(known[cut])
     elif shared is not None and len(known):
@@ -216,31 +218,30 @@ def fit_meter(
     late = Context(*(a[start:] for a in _columns(context)))
     first = meter.judge(time[:start], values[:start], early, np.ones(start, bool), raising=False)
     second = meter.judge(time[start:], values[start:], late, raising=False)
-    return meter, _joined(first, second)
+    return meter, joined([first, second])
 
 
 def _columns(context: Context) -> tuple[Floats, ...]:
     return context.z, context.expected, context.scale, context.run
 
 
-def _joined(a: Watched, b: Watched) -> Watched:
+def joined(parts: Sequence[Watched]) -> Watched:
+    """Return readings judged in parts, in their order, as one."""
+    if len(parts) == 1:
+        return parts[0]
     both = np.concatenate
+    decisions = [p.decisions for p in parts]
     return Watched(
-        both([a.time, b.time]),
-        both([a.value, b.value]),
-        Context(*(both(p) for p in zip(_columns(a.context), _columns(b.context), strict=True))),
-        both([a.surprise, b.surprise]),
-        both([a.score, b.score]),
-        both([a.rule, b.rule]),
+        both([p.time for p in parts]),
+        both([p.value for p in parts]),
+        Context(*(both(c) for c in zip(*(_columns(p.context) for p in parts), strict=True))),
+        both([p.surprise for p in parts]),
+        both([p.score for p in parts]),
+        both([p.rule for p in parts]),
         Decisions(
-            both([a.decisions.threshold, b.decisions.threshold]),
-            both([a.decisions.p_value, b.decisions.p_value]),
-            both([a.decisions.alarm, b.decisions.alarm]),
-            both([a.decisions.begins, b.decisions.begins]),
+            both([d.threshold for d in decisions]),
+            both([d.p_value for d in decisions]),
+            both([d.alarm for d in decisions]),
+            both([d.begins for d in decisions]),
         ),
     )
-
-
-def rule_names(rule: NDArray[np.int64]) -> list[str]:
-    """Return the names of rules by number, empty for none."""
-    return [KINDS[int(k)] for k in rule]

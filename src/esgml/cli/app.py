@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("esgml.cli.train", "Train and register models."),
     "evaluate": ("esgml.cli.evaluate", "Backtest models from rolling origins."),
     "forecast": ("esgml.cli.forecast", "Forecast with intervals."),
+    "detect": ("esgml.cli.detect", "Find wrong and wasteful readings, explained."),
     "target": ("esgml.cli.target", "Probability of hitting a reduction target."),
     "models": ("esgml.cli.models", "The registry: list, show, compare, promote, roll back."),
     "serve": ("esgml.cli.serve", "Serve models over HTTP."),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esgml.core.errors import UsageError
 from esgml.core.frames import SeriesSpec
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Data = Annotated[str, typer.Argument(help="CSV or Parquet file, or a database URL.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -50,6 +53,29 @@ def levels(text: str) -> tuple[int, ...]:
     if not found:
         raise UsageError("no interval level is given.", remedy="Give levels such as 80,90.")
     return tuple(sorted(set(found)))
+
+
+def moment(text: str, where: str) -> np.datetime64:
+    """Read a moment in ISO 8601; without a zone it is UTC.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    import datetime as dt
+
+    import numpy as np
+
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text[:40]!r} is no moment.", where=where, remedy="Give it such as 2016-07-01."
+        ) from error
+    if found.tzinfo is not None:
+        found = found.astimezone(dt.UTC).replace(tzinfo=None)
+    return np.datetime64(found, "us")
 
 
 def series_spec(entity: str, time: str, target: str, known: str, hierarchy: str = "") -> SeriesSpec:

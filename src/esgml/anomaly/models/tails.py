@@ -93,7 +93,8 @@ class Tails(AnomalyModel):
         return surprise
 
     def _score(self, X: Floats) -> Floats:
-        return self._contributions(X).sum(axis=1)
+        total: Floats = self._contributions(X).sum(axis=1)
+        return total
 
     def _dump(self) -> Files:
         return dump_state(
