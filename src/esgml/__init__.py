@@ -25,6 +25,7 @@ _PUBLIC = {
     "ModelIntegration": "esgml.serving.integration",
     "ModelRegistry": "esgml.registry.registry",
     "ModelTrainingPipeline": "esgml.training.train",
+    "OptimizationEngine": "esgml.optimization.engine",
     "PredictionService": "esgml.serving.integration",
     "SeriesSpec": "esgml.core.frames",
     "Settings": "esgml.core.settings",

@@ -28,6 +28,7 @@ METHODS = {
     " detect explain tune_contamination evaluate save load",
     "SklearnDetector": "fit score_samples decision_function predict get_params set_params",
     "ModelTrainingPipeline": "train_all_models cross_validate",
+    "OptimizationEngine": "solve optimize_with_ga optimize_with_rl problem solver",
     "ModelIntegration": "create_prediction_api create_app",
     "PredictionService": "forecast predict close",
 }

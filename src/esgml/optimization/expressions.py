@@ -82,7 +82,7 @@ class Expression:
         return self + _expression(other, len(self)) * -1.0
 
     def __rsub__(self, other: Any) -> Expression:
-        return self * -1.0 + other
+        return (self * -1.0).__add__(other)
 
     def __mul__(self, other: Any) -> Expression:
         if isinstance(other, Expression):
@@ -142,7 +142,7 @@ class Expression:
         return Relation(self - other, "at most")
 
     def __ge__(self, other: Any) -> Relation:
-        return Relation((self - other) * -1.0, "at most")
+        return Relation(self - other, "at least")
 
     def __eq__(self, other: Any) -> Relation:  # type: ignore[override]
         return Relation(self - other, "equal")
@@ -152,10 +152,14 @@ class Expression:
 
 @dataclass(frozen=True)
 class Relation:
-    """An expression that must be at most 0, or equal to 0."""
+    """An expression that must be at most, at least, or equal to 0."""
 
     left: Expression
-    kind: Literal["at most", "equal"]
+    kind: Literal["at most", "at least", "equal"]
+
+    def broken(self, left: Floats) -> Floats:
+        """Return by how much values of the left side break it."""
+        return {"at most": left, "at least": -left, "equal": np.abs(left)}[self.kind]
 
 
 def _numbers(value: Any) -> Floats:
@@ -280,10 +284,7 @@ class AlgebraicProblem(Problem):
     def simulate(self, X: Floats) -> tuple[Floats, Floats]:
         """Return the values of the objectives, and of the constraints what is above 0."""
         values = [e.value(X)[:, 0] for e in self.formulas]
-        broken = []
-        for relation in self.relations:
-            left = relation.left.value(X)
-            broken.append((np.abs(left) if relation.kind == "equal" else left).max(axis=1))
+        broken = [r.broken(r.left.value(X)).max(axis=1) for r in self.relations]
         violations = np.stack(broken, axis=1) if broken else np.zeros((len(X), 0))
         return np.stack(values, axis=1), np.maximum(violations, 0.0)
 
@@ -313,12 +314,10 @@ class AlgebraicProblem(Problem):
         d = self.dimension
         costs, constants = self._linear_parts()
         rows = [_widen(r.left, len(r.left), d) for r in self.relations]
-        upper = [-e.constant for e in rows]
-        lower = [
-            u if r.kind == "equal" else np.full(len(u), -np.inf)
-            for r, u in zip(self.relations, upper, strict=True)
-        ]
-        ends = np.cumsum([0, *(len(u) for u in upper)]).tolist()
+        kinds = [(r.kind, -e.constant) for r, e in zip(self.relations, rows, strict=True)]
+        lower = [np.full(len(at), -np.inf) if kind == "at most" else at for kind, at in kinds]
+        upper = [np.full(len(at), np.inf) if kind == "at least" else at for kind, at in kinds]
+        ends = np.cumsum([0, *(len(at) for _, at in kinds)]).tolist()
         curvature = self.curvature()
         return MatrixForm(
             costs,

@@ -71,9 +71,10 @@ def _structure(sites: int, steps: int, store: Store, exports: bool) -> Any:
     return sparse.vstack([sparse.hstack(stores), sparse.hstack(meter)], format="csr")
 
 
-def dispatch_matrix(grid: Grid, store: Store) -> MatrixForm:
+def dispatch_matrix(grid: Grid, store: Store, start: Floats | None = None) -> MatrixForm:
     """Return the linear program of the cheapest dispatch.
 
+    `start` is the level of each store, shape (H,), where it is not that of `store`.
     Drawing and feeding in, or charging and discharging, in the same step would earn money
     where a price is negative; a switch per such step forbids it.
     """
@@ -85,7 +86,7 @@ def dispatch_matrix(grid: Grid, store: Store) -> MatrixForm:
     rows = _structure(sites, steps, store, exports)
     net = grid.net.reshape(-1)
     begin = np.zeros((sites, steps))
-    begin[:, 0] = store.start
+    begin[:, 0] = store.start if start is None else start
     stores = begin.reshape(-1)
     row_lower = np.concatenate([stores, -np.full(size, np.inf) if not exports else -net])
     row_upper = np.concatenate([stores, -net])

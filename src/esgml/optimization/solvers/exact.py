@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from esgml.optimization.problem import TOLERANCE, Problem
 from esgml.optimization.quadratic import solve_quadratic
 from esgml.optimization.solution import Found
 from esgml.optimization.solver import Solver
+from esgml.optimization.tradeoff import next_switch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def solve_exactly(problem: Problem, kind: Classification, time_limit: float) -> 
         x,
         f"{why}{checked}.",
         bound,
-        shadow_prices=_prices(form, prices),
+        shadow_prices=_prices(problem, form, prices) | _carbon_price(problem, kind, x),
         details={"class": kind.kind, "reasons": list(kind.reasons)},
     )
 
@@ -125,15 +126,38 @@ def _verify(problem: Problem, kind: Classification, x: NDArray[np.float64], valu
     )
 
 
-def _prices(form: MatrixForm, prices: NDArray[np.float64]) -> dict[str, Any]:
-    """Return the marginal value of each constraint, or of each of its rows."""
-    found: dict[str, Any] = {}
+def _prices(
+    problem: Problem, form: MatrixForm, prices: NDArray[np.float64]
+) -> dict[str, float | list[float]]:
+    """Return what one more unit of each limit of the problem would change the value by.
+
+    One number for a constraint, or one for each of its rows (such as hours).
+    """
+    known = {c.name for c in problem.constraints}
+    found: dict[str, float | list[float]] = {}
     for name, part in form.groups:
-        values = prices[part]
-        if name.endswith("balance") or not np.abs(values).max(initial=0.0) > 1e-12:
-            continue
-        found[name] = float(values[0]) if len(values) == 1 else values.tolist()
+        values = prices[part] * problem.sign + 0.0
+        if name in known and np.abs(values).max(initial=0.0) > 1e-12:
+            found[name] = float(values[0]) if len(values) == 1 else values.tolist()
     return found
+
+
+def _carbon_price(
+    problem: Problem, kind: Classification, x: NDArray[np.float64]
+) -> dict[str, float | None]:
+    """Return the carbon price from which on another plan is best, None where none is.
+
+    Only where a linear problem weighs money and can report carbon.
+    """
+    units = [o.unit for o in problem.objectives]
+    carbon = next((i for i, unit in enumerate(units) if unit.endswith("CO2e")), None)
+    senses = {o.sense for o in problem.objectives}
+    if kind.kind != "LP" or carbon in (None, 0) or not problem.weights[0] or senses != {"min"}:
+        return {}
+    assert carbon is not None and kind.form is not None
+    program = LinearProgram(kind.form)
+    price = next_switch(program, problem.weights, carbon)
+    return {f"{problem.objectives[0].unit} per {units[carbon]} at which the plan changes": price}
 
 
 def proved_bound(problem: Problem) -> float | None:

@@ -1,0 +1,66 @@
+"""Rolling-horizon control of batteries: every step decided on forecasts, never on the future."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from esgml.core.errors import UsageError
+from esgml.core.interfaces import Hyperparameters, tunable
+from esgml.optimization.dispatch.control import Controller, Forecast
+from esgml.optimization.problem import Problem
+from esgml.optimization.problems.battery_dispatch import BatteryDispatch
+from esgml.optimization.solution import Found
+from esgml.optimization.solver import Solver
+
+
+class MpcParams(Hyperparameters):
+    """Settings of the rolling-horizon controller."""
+
+    ahead: int = tunable(36, 12, 72, description="steps looked ahead")
+    kind: Literal["auto", "scenarios", "mean"] = "auto"
+    levels: int = tunable(33, 17, 129, description="levels at which stored energy is valued")
+
+
+class Mpc(Solver):
+    """The plan a controller would have carried out that sees no future load, sun or carbon.
+
+    Each step knows the tariff ahead and what was measured up to now. ``scenarios`` values
+    stored energy by stochastic dynamic programming over past days like today; ``mean``
+    solves the mean forecast as a linear program and keeps limits that join several sites.
+    Use it to see what is attainable in operation; `exact` on the same problem shows what
+    perfect foresight would add.
+
+    Weakness: the first days of a problem without `history` are decided on almost nothing.
+    Another forecaster is set as `forecast` (see `dispatch.control`).
+    """
+
+    Params = MpcParams
+    forecast: Forecast | None = None
+
+    def _solve(self, problem: Problem, seed: int) -> Found:
+        if not isinstance(problem, BatteryDispatch):
+            raise UsageError(
+                f"{problem.name} has no hours to be controlled one after the other.",
+                code="not_sequential",
+                remedy="Use it for battery_dispatch, or --method auto.",
+            )
+        grid = problem.grid
+        joint = grid.limit < float("inf") or grid.carbon_cap < float("inf")
+        kind = self.params.kind
+        if kind == "auto":
+            kind = "mean" if joint else "scenarios"
+        if kind == "scenarios" and joint:
+            raise UsageError(
+                "limits that join hours or sites are not kept by scenarios.",
+                code="joint_limits",
+                remedy="Use kind=mean.",
+            )
+        controller = Controller(problem, self.params.ahead, self.forecast)
+        if kind == "scenarios":
+            plan = controller.by_scenarios(self.params.levels)
+            how = "stored energy is valued over past days like today"
+        else:
+            plan = controller.by_mean()
+            how = "the mean forecast is solved as a linear program"
+        why = f"Controlled step by step without knowing the future: {how}."
+        return Found(plan.reshape(-1), why, details={"kind": kind, "ahead": self.params.ahead})
