@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from esgml.anomaly.clock import Clock
-from esgml.anomaly.state import dump_state, restore_state
-from esgml.core.errors import DataError, NotFoundError, UsageError
+from esgml.anomaly.state import dump_state, restore_state, stored_arrays
+from esgml.core.errors import DataError, IntegrityError, NotFoundError, UsageError
 from esgml.core.frequency import Frequency
 
 if TYPE_CHECKING:
@@ -271,8 +271,13 @@ class AlarmState:
     def from_files(cls, files: Mapping[str, bytes]) -> Self:
         """Take a state back from what `to_files` returned."""
         stored: dict[str, Any] = restore_state(files)
-        state = cls(Frequency(stored["frequency"]), AlarmSettings(**stored["settings"]))
-        for name in ("ring", "ordered", "held", "whole", "rate"):
-            setattr(state, name, stored[name].copy())
-        state.events = {int(k): str(v) for k, v in stored["events"]}
+        try:
+            state = cls(Frequency(stored["frequency"]), AlarmSettings(**stored["settings"]))
+            state.events = {int(k): str(v) for k, v in stored["events"]}
+        except (KeyError, TypeError, ValueError, UsageError) as error:
+            raise IntegrityError("the saved alarm layer is unreadable.") from error
+        names = ("ring", "ordered", "held", "whole", "rate")
+        found = stored_arrays(stored, {name: getattr(state, name).shape for name in names})
+        for name, array in found.items():
+            setattr(state, name, array)
         return state

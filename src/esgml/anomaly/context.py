@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from esgml.anomaly.clock import Clock
-from esgml.anomaly.state import dump_state, restore_state
-from esgml.core.errors import DataError, IntegrityError
+from esgml.anomaly.state import dump_state, restore_state, stored_arrays
+from esgml.core.errors import DataError, IntegrityError, UsageError
 from esgml.core.frequency import Frequency
 
 if TYPE_CHECKING:
@@ -221,12 +221,13 @@ class MeterState:
                 "the state was saved with other features.",
                 remedy="Feed the meter's history again.",
             )
-        state = cls(Frequency(stored["frequency"]))
-        for name in _ARRAYS:
-            array = stored[name]
-            if array.shape != getattr(state, name).shape:
-                raise IntegrityError(f"the saved {name} has another shape.")
-            setattr(state, name, array.copy())
-        if stored["last"] is not None:
-            state.last = np.datetime64(int(stored["last"]), "us")
+        try:
+            state, last = cls(Frequency(stored["frequency"])), stored["last"]
+        except (KeyError, TypeError, UsageError) as error:
+            raise IntegrityError("the saved state of the meter is unreadable.") from error
+        found = stored_arrays(stored, {name: getattr(state, name).shape for name in _ARRAYS})
+        for name, array in found.items():
+            setattr(state, name, array)
+        if last is not None:
+            state.last = np.datetime64(int(last), "us")
         return state

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esgml.core.errors import IntegrityError
 from esgml.core.interfaces import Files
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STATE = "state.json"
 ARRAYS = "arrays.safetensors"
@@ -47,3 +50,22 @@ def restore_state(files: Mapping[str, bytes]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise IntegrityError("the saved state of this anomaly model is unreadable.") from error
     return state
+
+
+def stored_arrays(
+    state: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, NDArray[Any]]:
+    """Return the named arrays of a restored state, each of the shape it must have.
+
+    Raises
+    ------
+    IntegrityError
+        If one is missing or of another shape.
+    """
+    found = {}
+    for name, shape in shapes.items():
+        array = state.get(name)
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            raise IntegrityError(f"the saved {name} is not as it must be.")
+        found[name] = array.copy()
+    return found

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from esgml.anomaly.base import AnomalyModel
-from esgml.anomaly.state import dump_state, restore_state
+from esgml.anomaly.state import dump_state, restore_state, stored_arrays
+from esgml.core.errors import IntegrityError
 from esgml.core.interfaces import Files, Hyperparameters, tunable
 
 if TYPE_CHECKING:
@@ -108,6 +109,15 @@ class Tails(AnomalyModel):
 
     def _restore(self, files: Mapping[str, bytes]) -> None:
         state = restore_state(files)
-        self.columns_ = int(state["columns"])
-        self.grid_, self.center_, self.edge_ = state["grid"], state["center"], state["edge"]
-        self.index_, self.log_share_ = state["index"], state["log_share"]
+        d = state.get("columns")
+        if not isinstance(d, int) or d < 1:
+            raise IntegrityError("the saved number of columns is unusable.")
+        found = stored_arrays(
+            state,
+            {"grid": (d, _GRID), "center": (d,), "edge": (d,), "index": (d,), "log_share": (d,)},
+        )
+        if not all(np.isfinite(a).all() for a in found.values()) or (found["index"] <= 0).any():
+            raise IntegrityError("the saved tails are unusable.")
+        self.columns_ = d
+        self.grid_, self.center_, self.edge_ = found["grid"], found["center"], found["edge"]
+        self.index_, self.log_share_ = found["index"], found["log_share"]
