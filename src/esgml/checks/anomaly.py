@@ -111,7 +111,7 @@ class AnomalyBattery:
             self._finite(self.trained(), self.rows[:n], f"{n} rows")
 
     def check_strange_rows(self) -> None:
-        """Hold rows far outside stranger than nearly all ordinary ones; in one column, than half."""
+        """Hold rows far outside stranger than nearly all ordinary ones; in one column, half."""
         ordinary = self._finite(self.trained(), self.rows, "ordinary rows")
         score = self._finite(self.trained(), strange_rows(), "strange rows")
         half, nearly_all = np.quantile(ordinary, (0.5, 0.95))
