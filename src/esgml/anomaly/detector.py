@@ -52,7 +52,7 @@ class AnomalyDetectorParams(Hyperparameters):
 
 
 @dataclass(frozen=True)
-class Detection:
+class RowDetection:
     """What a detector says of n rows.
 
     Attributes
@@ -269,7 +269,7 @@ class AnomalyDetector(AnomalyModel):
     def _contributions(self, X: Floats) -> Floats:
         return self.ensemble_.feature_contributions(X)
 
-    def detect(self, X: Any, *, alarm_rate: float | None = None) -> Detection:
+    def detect(self, X: Any, *, alarm_rate: float | None = None) -> RowDetection:
         """Return score, p-value and alarm of each row.
 
         Parameters
@@ -300,7 +300,7 @@ class AnomalyDetector(AnomalyModel):
                 remedy="Train on more rows, or ask for a higher rate.",
             )
         p_value = conformal.p_values(self.held_back_, score)
-        return Detection(score, p_value, score > limit, limit)
+        return RowDetection(score, p_value, score > limit, limit)
 
     def explain(self, X: Any, *, top: int = 3) -> list[list[Reason]]:
         """Return, for each row, the columns that made it strange, the strongest first.
