@@ -133,7 +133,7 @@ class KnowledgeBattery:
         found += [
             f"{f.id}: as_of {f.as_of} is before it was law"
             for _, f in self.facts
-            if f.verified and f.as_of < f.valid_from
+            if f.verified and f.as_of < f.valid_from and f.status != "adopted"
         ]
         _fail_if(found)
 

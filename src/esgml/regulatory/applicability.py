@@ -129,6 +129,8 @@ def _weigh(fact: Fact, org: Organization, stale_on: dt.date | None) -> Route:
         outcome = fact.when.evaluate(org)
     if fact.kind == "exemption" and outcome.answer == "unknown" and fact.if_missing == "no":
         return Route(fact, outcome, "no", "it is not claimed")
+    if fact.at_most is not None and (bound := fact.at_most.evaluate(org)).answer == "no":
+        return Route(fact, bound, "no")
     if outcome.answer != "unknown" and not fact.verified:
         return Route(fact, outcome, "unknown", "the fact is not verified")
     if outcome.answer != "unknown" and stale_on is not None and fact.stale(stale_on):
@@ -185,6 +187,9 @@ def year_start(org: Organization) -> str:
 
 def _begin(fact: Fact, org: Organization) -> dt.date:
     """Return the day on which the duties of a scope fact begin for an organization."""
+    later = fact.postponed
+    if later is not None and later.when.evaluate(org).answer == "yes":
+        return later.until
     if fact.first_year_start is not None:
         first = dt.date.fromisoformat(f"{fact.first_year_start.year}-{year_start(org)}")
         return first if first >= fact.first_year_start else first.replace(year=first.year + 1)

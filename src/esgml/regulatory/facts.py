@@ -139,6 +139,13 @@ def months_later(start: dt.date, months: int) -> dt.date:
             day -= 1
 
 
+class Postponed(_Record):
+    """Some of those who are meant begin later."""
+
+    until: dt.date
+    when: Predicate
+
+
 class Fact(_Record):
     """One thing the law lays down.
 
@@ -162,6 +169,10 @@ class Fact(_Record):
         Law from this day, and until the day before that one.
     when : predicate, optional
         Who is meant; needed for scope and exemptions.
+    at_most : predicate, optional
+        Who can be meant at all: certain even where the rest of the fact is not verified.
+    postponed : Postponed, optional
+        For whom the duties of a scope begin later, and when.
     applies_from, first_year_start : date, optional
         When the duties of a scope begin: on a day, or with financial years from a day on.
     claim : bool
@@ -188,6 +199,8 @@ class Fact(_Record):
     verification: Verification
     supersedes: tuple[_Id, ...] = ()
     when: Predicate | None = None
+    at_most: Predicate | None = None
+    postponed: Postponed | None = None
     applies_from: dt.date | None = None
     first_year_start: dt.date | None = None
     if_missing: Literal["no", "unknown"] = "no"

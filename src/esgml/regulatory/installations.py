@@ -136,7 +136,8 @@ class Installations:
         """Return the column of the last year that each installation reported."""
         seen = np.isfinite(self.emission)
         back: NDArray[np.int64] = np.argmax(seen[:, ::-1], axis=1)
-        return seen.shape[1] - 1 - back
+        last: NDArray[np.int64] = seen.shape[1] - 1 - back
+        return last
 
     def until(self, year: int) -> Installations:
         """Return the histories up to and including a year, of those that reported by then."""

@@ -50,7 +50,8 @@ ACTIVITIES: dict[str, str] = {
     " products",
     "operates_ets_installation": "operates an installation that carries out an activity of"
     " Annex I to the EU ETS Directive",
-    "operates_aircraft": "operates commercial flights",
+    "operates_aircraft": "operated 500 commercial passenger flights or 52 all-cargo flights from EU"
+    " airports in the last year",
     "places_batteries": "places batteries on the EU market or puts them into service",
     "places_large_batteries": "places electric vehicle, light transport or industrial batteries"
     " above 2 kWh on the EU market",
@@ -61,6 +62,8 @@ ACTIVITIES: dict[str, str] = {
     "operates_oil_gas_coal_assets": "operates oil, gas or coal assets in the EU",
     "imports_fossil_fuels": "places crude oil, natural gas or coal from outside the EU on its"
     " market",
+    "operates_general_cargo_ships": "operates general cargo ships that call at EU ports",
+    "places_products_on_eu_market": "places products on the EU market or exports them from it",
     "supplies_aviation_fuel": "supplies aviation fuel at EU airports",
     "makes_packaged_products_available": "makes packaging or packaged products available for the"
     " first time in a Member State",

@@ -90,7 +90,7 @@ class Condition(_Node):
             raise ValueError(f"{self.field}: compare a flag with true or false")
         if field.kind in {"place", "places", "names", "choice"} and not isinstance(self.value, str):
             raise ValueError(f"{self.field}: compare with a name")
-        if self.years == 2 and (self.field not in Figures.model_fields or not field.ordered):
+        if self.years == 2 and self._own not in Figures.model_fields:
             raise ValueError(f"{self.field}: only size is asked for two years")
         return self
 
@@ -121,17 +121,21 @@ class Condition(_Node):
         line = Line(f"{label} {now.text} {limit}: {answer}", answer, self.field, now.text)
         return line if self.years == 1 else self._two_years(org, line)
 
+    @property
+    def _own(self) -> str:
+        """Return the field of the organization itself, where this is the same one of its group."""
+        return self.field.removeprefix("group.")
+
     def _two_years(self, org: Organization, line: Line) -> Line:
         """Weigh in the year before: a size counts once it holds for two years in a row."""
-        before = org.previous_year
-        if before is None or getattr(before, self.field) is None:
+        before = None if org.group is not None and self.field != self._own else org.previous_year
+        then = getattr(before, self._own) if before is not None else None
+        if then is None:
             label = FIELDS[self.field].label
             return replace(
                 line, assumption=f"{label} of the year before is not given and taken as the same"
             )
-        year = amount(
-            org.model_copy(update={self.field: getattr(before, self.field)}), self.field, self.unit
-        )
+        year = amount(org.model_copy(update={self._own: then}), self._own, self.unit)
         if year.number is None:
             return replace(
                 line,
@@ -139,12 +143,12 @@ class Condition(_Node):
                 answer="unknown",
                 remedy=year.remedy,
             )
-        then: Answer = "yes" if _ORDER[self.op](year.number, float(self.value)) else "no"
-        if then == line.answer:
+        was: Answer = "yes" if _ORDER[self.op](year.number, float(self.value)) else "no"
+        if was == line.answer:
             return replace(line, text=f"{line.text} (and {year.text} the year before)")
         return replace(
             line,
-            text=f"{line.text}, but {year.text} the year before: {then}; two years in a row count:"
+            text=f"{line.text}, but {year.text} the year before: {was}; two years in a row count:"
             " unknown",
             answer="unknown",
             remedy="Wait for the next balance sheet date, or look one more year back.",
