@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-yaml = pytest.importorskip("yaml", reason="the extra 'text' is not installed")
+pytest.importorskip("yaml", reason="the extra 'text' is not installed")
 
 from esgml.regulatory.applicability import as_dict, assess
-from esgml.regulatory.knowledge import knowledge
+from esgml.regulatory.knowledge import knowledge, read_yaml
 from esgml.regulatory.organization import organization
 
 TODAY = dt.date(2026, 11, 26)
 CASES = [
     (name, one)
-    for name, cases in yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text()).items()
+    for name, cases in read_yaml(Path(__file__).parent / "cases.yaml").items()
     for one in cases
 ]
 
