@@ -60,14 +60,31 @@ def test_the_page_can_read_the_stored_forecast(result):
     assert report.target_path.probability is not None
 
 
+def test_alarms_and_a_plan_stand_beside_the_forecast(result):
+    from esgml.dashboard.anomalies.report import AlarmReport
+    from esgml.dashboard.plan.report import PlanReport
+
+    workspace, document, _ = result
+    alarms = AlarmReport.model_validate_json((workspace / "reports/anomalies.json").read_bytes())
+    assert len(alarms.events) == document["alarms"]["events"] > 0
+    assert 0 <= document["alarms"]["false_positive_rate"] < 0.05
+    readings = document["alarms"]["readings"]
+    assert readings["unit_x1000"]["found"] == readings["unit_x1000"]["wrong"] > 0
+    plan = PlanReport.model_validate_json((workspace / "reports/plan.json").read_bytes())
+    assert plan.feasible and plan.bound - 1e-6 <= plan.value <= plan.rule <= plan.baseline
+
+
 def test_the_registry_holds_what_was_trained(result, capsys):
     workspace, document, _ = result
     with pytest.raises(SystemExit):
         main(["models", "list", "--json", "--workspace", str(workspace)])
-    (version,) = json.loads(capsys.readouterr().out)["models"]
-    (model,) = document["models"]
-    assert version["version"] == model["version"]
-    assert ("champion" in version["aliases"]) is model["champion"]
+    listed = json.loads(capsys.readouterr().out)["models"]
+    versions = {version["name"]: version for version in listed}
+    assert {model["name"] for model in document["models"]} == set(versions)
+    for model in document["models"]:
+        version = versions[model["name"]]
+        assert version["version"] == model["version"]
+        assert ("champion" in version["aliases"]) is model["champion"]
 
 
 def test_the_tables_end_with_models_beside_naive_baselines(result, capsys):

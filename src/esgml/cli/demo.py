@@ -36,6 +36,7 @@ def demo(
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Generate, check, clean, train, register, forecast and evaluate; then serve, if asked."""
+    from esgml.cli import demo_capabilities as further
     from esgml.core.settings import Settings
     from esgml.training.pipeline import MLPipeline, PipelineConfig
     from esgml.training.showcase import REPAIR
@@ -65,6 +66,8 @@ def demo(
     for failure in report.failures:
         note(f"error: {failure.as_error()}")
     told = _forecast(pipeline, report, made, seed)
+    told["alarms"] = further.alarms(settings, made)
+    told["plan"] = further.plan(settings, seed)
     document = {
         "seed": seed,
         "check": checked,
@@ -234,6 +237,13 @@ def _show(document: dict[str, Any], report: TrainingReport) -> None:
                 for t in document["targets"]
             ),
         )
+    found = document["alarms"]["readings"]
+    table(
+        "Wrong readings and alarms; of the ordinary ones"
+        f" {document['alarms']['false_positive_rate']:.2%} raised one",
+        ("kind", "readings", "alarms"),
+        ((kind, n["wrong"], n["found"]) for kind, n in found.items()),
+    )
     rows = [row for trained in report.models for row in _models(trained)]
     held = (document["forecast"] or {}).get("held_out")
     if held and held["wape"] is not None:
