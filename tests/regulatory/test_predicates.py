@@ -99,6 +99,19 @@ def test_an_activity_that_is_left_out_is_unknown_unless_all_others_are_denied():
     assert answer(condition, activities={"places_batteries": True, "*": False}) == "no"
 
 
+def test_a_sector_is_met_by_its_group():
+    insurers = {"field": "sectors", "op": "is", "value": "K65"}
+    assert answer(insurers, sectors=["C24", "K65.12"]) == "yes"
+    assert answer(insurers, sectors=["K64"]) == "no"
+    assert answer(insurers) == "unknown"
+
+
+def test_a_field_by_another_name_is_refused_with_the_one_that_is_meant():
+    for written, meant in (("turnover", "net_turnover"), ("employes", "employees")):
+        with pytest.raises(DataError, match=f"Did you mean '{meant}'"):
+            organization({written: 5})
+
+
 def oracle(predicate, world):
     """Evaluate with every missing flag filled in: true or false, no third answer."""
     if "all" in predicate:
@@ -195,6 +208,7 @@ def test_a_predicate_of_the_wrong_form_is_refused(wrong):
         ({"rates": {"USD/EUR": -1.0}}, "rates"),
         ({"financial_year_start": "13-45"}, "financial_year_start"),
         ({"turnover": "5 m EUR"}, "turnover"),
+        ({"sectors": ["steel"]}, "sectors.0"),
         ({"group": {"staff": 5}}, "group.staff"),
     ],
 )

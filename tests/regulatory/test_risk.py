@@ -43,6 +43,7 @@ organizations = st.fixed_dictionaries(
         "royalties_eu": money,
         "market_capitalization": money,
         "public_interest_entity": flag,
+        "sectors": st.lists(st.sampled_from(["K65", "C24.1", "A"]), max_size=2),
         "is_parent": flag,
         "listed_on": st.lists(st.sampled_from(["us_sec", "tse_prime", "uk_listed"]), max_size=2),
         "cbam_imports": st.floats(0, 200, allow_nan=False).map(lambda x: f"{x:f} t"),
@@ -82,6 +83,8 @@ def test_every_sentence_points_at_a_fact_that_is_there(org, day):
             fact = known.fact(cited["fact"])
             assert cited["citation"] == fact.citation
             assert cited["verified"] is fact.verified
+        if not any(known.fact(c["fact"]).verified for c in evidence):
+            assert "not verified" in one["text"] or one.get("action") == "settle"
     for regulation in answer["by_regulation"]:
         assert regulation["because"]
         for missing in regulation["missing_data"]:

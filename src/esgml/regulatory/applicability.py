@@ -289,7 +289,7 @@ def reasons(result: Applicability) -> list[dict[str, Any]]:
 
 
 def _sentence(text: str, answer: str, fact: Fact) -> dict[str, Any]:
-    return {"text": text, "answer": answer, "evidence": fact.evidence()}
+    return {**fact.sentence(text), "answer": answer}
 
 
 def _unborn(result: Applicability) -> dict[str, Any]:

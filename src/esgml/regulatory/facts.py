@@ -242,6 +242,11 @@ class Fact(_Record):
         """Whether it may have changed since it was checked."""
         return self.changes_soon and day > self.as_of + STALE_AFTER
 
+    def sentence(self, text: str) -> dict[str, object]:
+        """Return a sentence beside its evidence; it says where the fact is not verified."""
+        said = text if self.verified else f"{text} (not verified)"
+        return {"text": said, "evidence": self.evidence()}
+
     def evidence(self) -> dict[str, object]:
         """Return what a sentence about this fact points at."""
         found: dict[str, object] = {

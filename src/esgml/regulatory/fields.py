@@ -19,8 +19,9 @@ class Field:
     """One field: its label, and its kind.
 
     ``count`` numbers, ``money`` amounts with a currency, a unit such as ``t`` quantities,
-    ``flag`` true or false, ``choice`` one word, ``names`` a complete list, ``place`` one place,
-    ``places`` a complete list of places.
+    ``flag`` true or false, ``choice`` one word, ``names`` a complete list, ``codes`` a complete
+    list of codes of which a prefix names a group, ``place`` one place, ``places`` a complete list
+    of places.
     """
 
     label: str
@@ -29,7 +30,7 @@ class Field:
     @property
     def ordered(self) -> bool:
         """Whether values have an order, so that they can be compared with a threshold."""
-        return self.kind not in {"flag", "choice", "names", "place", "places"}
+        return self.kind not in {"flag", "choice", "names", "codes", "place", "places"}
 
 
 _SIZE = {
@@ -52,6 +53,7 @@ FIELDS: dict[str, Field] = {
     "operates_in": Field("does business", "places"),
     "legal_form": Field("legal form", "choice"),
     "listed_on": Field("listed on", "names"),
+    "sectors": Field("sector", "codes"),
     "public_interest_entity": Field("public-interest entity", "flag"),
     "is_parent": Field("parent of a group", "flag"),
     "is_subsidiary": Field("subsidiary of a group", "flag"),

@@ -13,6 +13,7 @@ organization with all it controls, unless `group` gives the consolidated ones ap
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import json
 import math
 import re
@@ -164,6 +165,7 @@ Power = Annotated[Quantity, _of("MW")]
 Emissions = Annotated[Quantity, _of("tCO2e")]
 Area = Annotated[Quantity, _of("m^2")]
 Count = Annotated[float, pydantic.Field(ge=0, le=1e8, allow_inf_nan=False, strict=True)]
+Sector = Annotated[str, pydantic.Field(pattern=r"^[A-U](\d{2}(\.\d{1,2})?)?$")]
 Place = Annotated[str, pydantic.AfterValidator(place_code)]
 
 
@@ -205,6 +207,9 @@ class Organization(Figures):
     )
     legal_form: Literal["limited_liability", "partnership", "public_body", "non_profit"] | None = (
         None
+    )
+    sectors: tuple[Sector, ...] | None = pydantic.Field(
+        None, max_length=50, description="NACE codes such as C24 or K65: the complete list"
     )
     listed_on: tuple[Listing, ...] | None = pydantic.Field(
         None, max_length=20, description="the complete list; [] = not listed"
@@ -294,6 +299,25 @@ class Organization(Figures):
         return given.get("*")
 
 
+#: Names that people write for a field.
+_MEANT = {
+    "turnover": "net_turnover", "revenue": "net_turnover", "sales": "net_turnover",
+    "country": "jurisdiction", "headcount": "employees", "staff": "employees",
+    "total_assets": "balance_sheet_total", "balance_sheet": "balance_sheet_total",
+    "market_cap": "market_capitalization", "countries": "operates_in", "listed": "listed_on",
+    "sector": "sectors", "nace": "sectors", "metrics": "available_data", "fx": "rates",
+    "energy": "energy_use", "imports": "cbam_imports",
+}  # fmt: skip
+
+
+def _suggestion(name: str) -> str:
+    """Say which field may have been meant, and which there are."""
+    near = difflib.get_close_matches(name, Organization.model_fields, 1)
+    meant = _MEANT.get(name, near[0] if near else "")
+    known = f"Known: {', '.join(Organization.model_fields)}."
+    return f"Did you mean {meant!r}? {known}" if meant else known
+
+
 def organization(value: Organization | Mapping[str, Any]) -> Organization:
     """Check what is known of an organization.
 
@@ -321,7 +345,7 @@ def organization(value: Organization | Mapping[str, Any]) -> Organization:
             "there is no such field." if unknown else f"{first['msg']}.",
             code="organization_field",
             where=where,
-            remedy=f"Known: {', '.join(Organization.model_fields)}."
+            remedy=_suggestion(str(first["loc"][-1]))
             if unknown
             else "Leave the field out where it is not known.",
         ) from error

@@ -88,7 +88,9 @@ class Condition(_Node):
             raise ValueError(f"{self.field}: the threshold needs its unit")
         if field.kind == "flag" and not isinstance(self.value, bool):
             raise ValueError(f"{self.field}: compare a flag with true or false")
-        if field.kind in {"place", "places", "names", "choice"} and not isinstance(self.value, str):
+        if field.kind in {"place", "places", "names", "codes", "choice"} and not isinstance(
+            self.value, str
+        ):
             raise ValueError(f"{self.field}: compare with a name")
         if self.years == 2 and self._own not in Figures.model_fields:
             raise ValueError(f"{self.field}: only size is asked for two years")
@@ -199,7 +201,10 @@ class Condition(_Node):
             return Line(
                 f"{what}: unknown", "unknown", self.field, "not given", f"Give {self.field}."
             )
-        holds = self.value in value if isinstance(value, tuple) else value == self.value
+        if field.kind == "codes":
+            holds = any(code.startswith(str(self.value)) for code in value)
+        else:
+            holds = self.value in value if isinstance(value, tuple) else value == self.value
         answer: Answer = "yes" if holds else "no"
         return Line(f"{what}: {answer}", answer, self.field, shown(value))
 

@@ -51,6 +51,8 @@ def _collect(weighed: Sequence[Assessed], now: float) -> list[dict[str, Any]]:
         text = f"Collect: {parts[0].point.name} (for {', '.join(names)}), about {effort:g} days"
         if due is not None:
             text += f", due {due.isoformat()}"
+        if not any(need.fact.verified for need in parts):
+            text += " (not verified)"
         start = due - dt.timedelta(days=round(effort / _WORKING)) if due else None
         found.append(
             {

@@ -110,10 +110,11 @@ def _deadline(result: Applicability, org: Organization) -> tuple[dt.date | None,
             ahead.append((day, fact))
         elif fact.deadline.date is not None:
             past.append((fact.deadline.date, fact))
-    if ahead:
-        return min(ahead, key=lambda pair: pair[0])
-    if past:
-        return max(past, key=lambda pair: pair[0])
+    # A day that is verified comes before one that is not, whichever is earlier.
+    for days, choose in ((ahead, min), (past, max)):
+        if days:
+            sure = [pair for pair in days if pair[1].verified]
+            return choose(sure or days, key=lambda pair: pair[0])
     carrying = result.binding
     if result.begins and result.begins > result.as_of and carrying:
         return result.begins, carrying[0]
@@ -124,7 +125,8 @@ def weigh(result: Applicability, org: Organization, known: Knowledge, has: Held)
     """Weigh one regulation for one organization."""
     day = result.as_of
     sanctions = result.regulation.of("sanction", day)
-    gravest = max(sanctions, key=lambda f: SANCTIONS[str(f.sanction)][0], default=None)
+    sure = [f for f in sanctions if f.verified] or sanctions
+    gravest = max(sure, key=lambda f: SANCTIONS[str(f.sanction)][0], default=None)
     exposure = SANCTIONS[str(gravest.sanction)][0] if gravest else NO_SANCTION
     if result.applies == "no":
         return Assessed(result, exposure, 0.0, 0.0, (), gravest, None, None)
@@ -139,25 +141,21 @@ def _factors(one: Assessed, has: Held) -> list[dict[str, Any]]:
     """Return the factors of the index as sentences, each with its evidence."""
     if one.result.applies == "no":
         return []
-    sentences = []
+    sentences: list[dict[str, Any]] = []
     if one.sanction is not None:
         what = SANCTIONS[str(one.sanction.sanction)][1]
-        sentences.append(_sentence(f"exposure {one.exposure:g}: {what}", one.sanction))
+        sentences.append(one.sanction.sentence(f"exposure {one.exposure:g}: {what}"))
     if one.needs:
         lacking = len(one.missing)
         how = "" if has.stated else "; the organization does not say what it has"
         text = f"gap {one.gap:.2f}: {lacking} of {len(one.needs)} data points are missing{how}"
-        sentences.append(_sentence(text, one.needs[0].fact))
+        sentences.append(one.needs[0].fact.sentence(text))
     if one.deadline is not None and one.deadline_fact is not None:
         left = (one.deadline - one.result.as_of).days
         when = f"{left} days left" if left >= 0 else f"{-left} days overdue"
         text = f"urgency {one.urgency:.2f}: due {one.deadline.isoformat()}, {when}"
-        sentences.append(_sentence(text, one.deadline_fact))
+        sentences.append(one.deadline_fact.sentence(text))
     return sentences
-
-
-def _sentence(text: str, fact: Fact) -> dict[str, Any]:
-    return {"text": text, "evidence": fact.evidence()}
 
 
 def _missing(need: Need, has: Held) -> dict[str, Any]:
@@ -184,6 +182,7 @@ def _entry(one: Assessed, has: Held) -> dict[str, Any]:
         },
         "why_risk": _factors(one, has),
         "deadline": one.deadline.isoformat() if one.deadline else None,
+        "deadline_verified": one.deadline_fact.verified if one.deadline_fact else None,
         "overdue": overdue and bool(one.missing),
         "missing_data": [_missing(need, has) for need in one.missing],
     }
