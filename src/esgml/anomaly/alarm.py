@@ -68,7 +68,7 @@ class AlarmSettings:
     rate: float = 0.01
     window_days: float = 90.0
     hold_days: float = 3.0
-    margin: float = 0.5
+    margin: float = 0.75
     speed: float = 0.002
     least: float = 0.3
     most: float = 2.0

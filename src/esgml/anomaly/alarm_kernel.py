@@ -117,3 +117,18 @@ def persist(scores, memory, carry, out):  # type: ignore[no-untyped-def]
         faded = memory * carry[0] + (1 - memory) * scores[i]
         carry[0] = max(scores[i], faded)
         out[i] = carry[0]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def stuck(runs, settings, bound, out):  # type: ignore[no-untyped-def]
+    """Say which runs of one value are too long, by a bound that long runs raise.
+
+    A meter whose readings start to repeat, as in a quiet season, earns a higher bound, up to
+    a multiple of the learned one, and loses it again as slowly as its budget allows.
+    """
+    learned, share, step, most = settings
+    for i in range(len(runs)):
+        out[i] = runs[i] >= bound[0]
+        if not np.isnan(runs[i]):
+            moved = bound[0] + step * ((1.0 if out[i] else 0.0) - share)
+            bound[0] = min(max(moved, learned), most * learned)

@@ -37,6 +37,7 @@ class Profile(NamedTuple):
     memory: int
     spread_memory: int
     says: str
+    scored: bool = True
 
 
 #: The baselines, in the order of the columns of the features.
@@ -54,7 +55,11 @@ PROFILES = (
     Profile("step", 6, "day", 280, 20, "the change since the last reading"),
     Profile("top_share", 4, "all", 960, 20, "the share of the last day's peak"),
     Profile("range", 5, "all", 960, 20, "the range of the last day"),
+    Profile("level", 7, "all", 2880, 4320, "the usual level of a day", scored=False),
 )
+#: Number of the baseline that only the rules look at, and which baselines make the score.
+LEVEL = len(PROFILES) - 1
+SCORED = tuple(i for i, p in enumerate(PROFILES) if p.scored)
 #: Clip of what a strange reading teaches, fewest values of a slot, and
 #: how much the spread of the same hour and of all hours weigh beside that of the slot.
 SETTINGS = (2.0, 3.0, 6.0, 2.0)

@@ -11,7 +11,9 @@ import numba
 import numpy as np
 
 #: Derived quantities, in the order the kernel computes them.
-(VALUE, SHORT_MEAN, DAY_RATIO, WEEK_RATIO, TOP_RATIO, DAY_RANGE, STEP, DAY_MEAN, CHANGE) = range(9)
+(VALUE, SHORT_MEAN, DAY_RATIO, WEEK_RATIO, TOP_RATIO, DAY_RANGE, STEP, DAY_MEDIAN, CHANGE) = range(
+    9
+)
 QUANTITIES = 9
 #: Columns of the reals that a state keeps beside its profiles.
 PREVIOUS, LEVEL, LEVEL_COUNT, SIZE, SIZE_COUNT = range(5)
@@ -24,6 +26,28 @@ _TINY = 1e-12
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _signed_log(x, unit):  # type: ignore[no-untyped-def]
     return np.log1p(x / unit) if x >= 0 else -np.log1p(-x / unit)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _spread_median(ring, position):  # type: ignore[no-untyped-def]
+    """Return the median of at most 24 readings spread evenly over the ring."""
+    length = len(ring)
+    stride = max(length // 24, 1)
+    kept = np.empty(24)
+    n = 0
+    for k in range(min(length // stride, 24)):
+        v = ring[(position - k * stride) % length]
+        if np.isnan(v):
+            continue
+        place = n
+        while place > 0 and kept[place - 1] > v:
+            kept[place] = kept[place - 1]
+            place -= 1
+        kept[place] = v
+        n += 1
+    if n == 0:
+        return np.nan
+    return kept[n // 2] if n % 2 else 0.5 * (kept[n // 2 - 1] + kept[n // 2])
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -59,7 +83,7 @@ def _derive(x, ring, position, short, reals, out):  # type: ignore[no-untyped-de
         out[DAY_RATIO] = _signed_log(x, 0.01 * size) - _signed_log(mean, 0.01 * size)
         out[TOP_RATIO] = x / max(abs(top), 1e-3 * size)
         out[DAY_RANGE] = (top - low) / max(abs(mean), 1e-3 * size)
-        out[DAY_MEAN] = mean
+        out[DAY_MEDIAN] = _spread_median(ring, position)
     out[WEEK_RATIO] = x / max(abs(reals[LEVEL]), 1e-3 * size)
     if not np.isnan(reals[PREVIOUS]):
         out[STEP] = x - reals[PREVIOUS]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from esgml.anomaly.alarm import AlarmSettings
+from esgml.anomaly.context import SCORED
 from esgml.anomaly.dated import DatedEvent, excused
 from esgml.anomaly.models.tails import Tails
 from esgml.anomaly.watch import MeterWatch, Watched, fit_meter, joined
@@ -212,7 +213,8 @@ def _learn(
             young.append(s)
             continue
         known = np.flatnonzero(np.isfinite(past.context.z[:, 0]))
-        samples.append(past.context.z[known[:: max(1, len(known) // _SHARED_ROWS)]])
+        step = max(1, len(known) // _SHARED_ROWS)
+        samples.append(past.context.z[known[::step]][:, SCORED])
         yield s.key, meter
     shared = Tails().train(np.concatenate(samples)) if samples else None
     for s in young:

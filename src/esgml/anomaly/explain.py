@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.anomaly.context import PROFILES
+from esgml.anomaly.context import PROFILES, SCORED
 from esgml.anomaly.kinds import WRONG
 
 if TYPE_CHECKING:
@@ -163,13 +163,13 @@ def explain(
     order = [int(j) for j in np.argsort(-np.nan_to_num(share)) if np.isfinite(share[j])][:most]
     baselines = tuple(
         {
-            "name": PROFILES[j].name,
-            "says": PROFILES[j].says,
-            "distance": float(watched.context.z[row, j]),
+            "name": PROFILES[SCORED[j]].name,
+            "says": PROFILES[SCORED[j]].says,
+            "distance": float(watched.context.z[row, SCORED[j]]),
             "share": float(share[j]) / total if total else 0.0,
         }
         for j in order
-        if np.isfinite(watched.context.z[row, j])
+        if np.isfinite(watched.context.z[row, SCORED[j]])
     )
     action = _ACTION[kind].format(expected=_short(expected), corrected=_short(correction))
     return Explanation(

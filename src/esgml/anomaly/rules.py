@@ -8,18 +8,37 @@ alarms without a score, and do not count against the meter's budget.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
+
+from esgml.anomaly.context import LEVEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from esgml.anomaly.clock import Clock
+    from esgml.anomaly.context import Context
+
     Floats = NDArray[np.float64]
 
 #: Kinds a rule can name, by their number in `Rules.broken`; 0 = none.
-KINDS = ("", "zero", "stuck", "negative", "unit_x1000")
+KINDS = ("", "zero", "stuck", "negative", "unit_x1000", "level_shift")
 _FACTOR = (300.0, 3000.0)
+#: Standard deviations of its daily level at which a meter without a schedule has shifted, those
+#: at which it is back, and those that the reading itself must be away.
+_SHIFT = (3.2, 2.75, 1.5)
+#: Share of readings that may be stuck before the bound rises, how fast, and how far.
+_STUCK = (0.0025, 0.2, 8.0)
+#: Share of the deviation that the hour of the week must explain for a meter to have a schedule.
+_SCHEDULE = 0.3
+
+
+class Carry(NamedTuple):
+    """What rules remember of earlier readings: whether the level has shifted; the stuck bound."""
+
+    shifted: NDArray[np.int64]
+    stuck: Floats
 
 
 @dataclass(frozen=True)
@@ -34,27 +53,34 @@ class Rules:
         Run of identical readings from which the meter is stuck; infinite = cannot tell.
     never_negative : bool
         Whether no reading of the past was below zero.
+    shift_beyond : float
+        Standard deviations of the usual level at which a meter without a schedule has
+        shifted; infinite where the hour of the week explains the meter, whose profiles then
+        tell a shift from a season better.
     """
 
     dead_below: float = 0.0
     stuck_from: float = float("inf")
     never_negative: bool = False
+    shift_beyond: float = float("inf")
 
     @classmethod
-    def learn(cls, values: Floats, runs: Floats, short: int) -> Self:
+    def learn(cls, values: Floats, context: Context, clock: Clock) -> Self:
         """Learn from past readings, most of which are ordinary.
 
         Parameters
         ----------
-        values, runs : array, shape (n,)
-            Readings and how many in a row had the same value; NaN where missing.
-        short : int
-            Readings of the short window: no shorter run is called stuck.
+        values : array, shape (n,)
+            NaN where missing.
+        context : Context
+            Features of the same readings.
+        clock : Clock
+            No run shorter than its short window is called stuck.
         """
         seen = np.isfinite(values)
-        if seen.sum() < 28 * short // 2:
+        if seen.sum() < 14 * clock.short:
             return cls()
-        known, run = values[seen], runs[seen]
+        known, run = values[seen], context.run[seen]
         # outages are few and far below the rest: hardly a reading lies just above them
         size = np.abs(known)
         dead = 0.25 * float(np.quantile(size, 0.05))
@@ -66,24 +92,60 @@ class Rules:
         usual = float(ends[held >= 0.05 * len(known)].max(initial=1.0))
         return cls(
             dead_below=dead if between <= 0.005 else 0.0,
-            stuck_from=max(short - 1.0, 2.0 * usual + 1.0),
+            stuck_from=max(clock.short - 1.0, 2.0 * usual + 1.0),
             never_negative=bool((known >= 0).all()),
+            shift_beyond=_SHIFT[0] if _unscheduled(values, context) else float("inf"),
         )
 
-    def broken(self, values: Floats, runs: Floats, expected: Floats) -> NDArray[np.int64]:
-        """Return which rule each reading breaks, as a number into `KINDS`, shape (n,)."""
+    def broken(
+        self, values: Floats, context: Context, carry: Carry | None = None
+    ) -> NDArray[np.int64]:
+        """Return which rule each reading breaks, as a number into `KINDS`, shape (n,).
+
+        ``carry`` is what is remembered from the readings before, and is moved on; left out,
+        there are none before.
+        """
+        carry = self.begin() if carry is None else carry
         found = np.zeros(len(values), dtype=np.int64)
         size = np.abs(values)
-        usual = np.abs(expected)
+        usual = np.abs(context.expected[:, 0])
+        found[self._shifted(values, context, carry.shifted)] = KINDS.index("level_shift")
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(usual > self.dead_below, size / usual, np.nan)
         found[(ratio >= _FACTOR[0]) & (ratio <= _FACTOR[1])] = KINDS.index("unit_x1000")
-        found[runs >= self.stuck_from] = KINDS.index("stuck")
+        if np.isfinite(self.stuck_from):
+            from esgml.anomaly.alarm_kernel import stuck
+
+            held = np.zeros(len(values), dtype=bool)
+            stuck(context.run, (self.stuck_from, *_STUCK), carry.stuck, held)
+            found[held] = KINDS.index("stuck")
         found[size < self.dead_below] = KINDS.index("zero")
         if self.never_negative:
             found[values < 0] = KINDS.index("negative")
         found[np.isnan(values)] = 0
         return found
+
+    def begin(self) -> Carry:
+        """Return what is remembered before the first reading."""
+        return Carry(np.zeros(1, dtype=np.int64), np.array([self.stuck_from]))
+
+    def _shifted(
+        self, values: Floats, context: Context, carry: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return where the level has shifted and not come back yet."""
+        n = len(values)
+        if n == 0 or not np.isfinite(self.shift_beyond):
+            return np.zeros(n, dtype=bool)
+        moved = context.z[:, LEVEL]
+        size = np.nan_to_num(np.abs(moved))
+        opened = size >= self.shift_beyond
+        decided = opened | (np.isfinite(moved) & (size < _SHIFT[1]))
+        last = np.maximum.accumulate(np.where(decided, np.arange(n), -1))
+        shifted = np.where(last >= 0, opened[last], bool(carry[0]))
+        carry[0] = int(shifted[-1])
+        with np.errstate(invalid="ignore"):
+            away = (values - context.expected[:, LEVEL]) / context.scale[:, LEVEL]
+            return np.asarray(shifted & (np.sign(moved) * away >= _SHIFT[2]))
 
     def as_dict(self) -> dict[str, float | bool | None]:
         """Return the bounds as JSON values; None for an infinite one."""
@@ -93,3 +155,15 @@ class Rules:
     def from_dict(cls, stored: dict[str, float | bool | None]) -> Self:
         """Take the bounds back from what `as_dict` returned."""
         return cls(**{k: float("inf") if v is None else v for k, v in stored.items()})  # type: ignore[arg-type]
+
+
+def _unscheduled(values: Floats, context: Context) -> bool:
+    """Return whether the hour of the week explains little of how a meter moves."""
+    expected = context.expected[:, 0]
+    seen = np.isfinite(values) & np.isfinite(expected)
+    if not seen.any():
+        return False
+    known = values[seen]
+    around = float(np.abs(known - np.median(known)).mean())
+    left = float(np.abs(known - expected[seen]).mean())
+    return left > (1 - _SCHEDULE) * around

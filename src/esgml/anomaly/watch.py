@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from esgml.anomaly.alarm import AlarmSettings, AlarmState, Decisions
-from esgml.anomaly.context import PROFILES, Context, MeterState
+from esgml.anomaly.context import SCORED, Context, MeterState
 from esgml.anomaly.models.tails import Tails
 from esgml.anomaly.rules import Rules
 from esgml.core.errors import IntegrityError
@@ -32,6 +32,8 @@ RULE_SURPRISE = 25.0
 #: Share of a strange score that the next reading keeps at least.
 MEMORY = 0.5
 _FIT_SHARE = 2 / 3
+#: Share of its budget that a meter without a schedule spends on scores.
+_SCORE_SHARE = 0.5
 #: Fewest readings with features that a meter's own score is learned from.
 _FEWEST = 120
 
@@ -44,7 +46,7 @@ class Watched:
     ----------
     time, value : arrays, shape (n,)
     context : Context
-    surprise : array, shape (n, profiles)
+    surprise : array, shape (n, scored profiles)
         What each baseline adds to the score.
     score : array, shape (n,)
         Higher is stranger; NaN where the reading is missing or the history too short.
@@ -84,6 +86,7 @@ class MeterWatch:
     ) -> None:
         self.state, self.alarm, self.model, self.rules = state, alarm, model, rules
         self.carry = np.zeros(1)
+        self.remembered = rules.begin()
 
     @property
     def status(self) -> str:
@@ -123,13 +126,14 @@ class MeterWatch:
 
         values = np.where(np.isfinite(values), values, np.nan)
         n = len(values)
-        surprise, score = np.full((n, len(PROFILES)), np.nan), np.full(n, np.nan)
-        known = np.isfinite(context.z).any(axis=1)
+        surprise, score = np.full((n, len(SCORED)), np.nan), np.full(n, np.nan)
+        features = context.z[:, SCORED]
+        known = np.isfinite(features).any(axis=1)
         if self.model is not None and known.any():
-            surprise[known] = self.model.feature_contributions(context.z[known])
+            surprise[known] = self.model.feature_contributions(features[known])
             raw = surprise.sum(axis=1)
             persist(raw, MEMORY, self.carry, score)
-        rule = self.rules.broken(values, context.run, context.expected[:, 0])
+        rule = self.rules.broken(values, context, self.remembered)
         certain = rule > 0
         decisions = self.alarm.update(time, score, certain, excused, raising=raising)
         shown = np.where(certain, np.nan_to_num(score) + RULE_SURPRISE, score)
@@ -137,9 +141,16 @@ class MeterWatch:
 
     def to_files(self) -> Files:
         """Return everything as named bytes that carry no code."""
+        limited = np.isfinite(self.rules.stuck_from)
         files: Files = {
             "watch.json": json.dumps(
-                {"carry": float(self.carry[0]), "rules": self.rules.as_dict()}, sort_keys=True
+                {
+                    "carry": float(self.carry[0]),
+                    "shifted": int(self.remembered.shifted[0]),
+                    "stuck": float(self.remembered.stuck[0]) if limited else None,
+                    "rules": self.rules.as_dict(),
+                },
+                sort_keys=True,
             ).encode()
         }
         parts = {"state": self.state.to_files(), "alarm": self.alarm.to_files()}
@@ -160,7 +171,8 @@ class MeterWatch:
         try:
             plain = json.loads(files["watch.json"])
             rules = Rules.from_dict(plain["rules"])
-            carry = float(plain["carry"])
+            carry, shifted = float(plain["carry"]), int(plain["shifted"])
+            bound = float("inf") if plain["stuck"] is None else float(plain["stuck"])
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError("the saved meter is unreadable.") from error
         stored = part("model")
@@ -171,6 +183,7 @@ class MeterWatch:
             rules,
         )
         meter.carry[0] = carry
+        meter.remembered.shifted[0], meter.remembered.stuck[0] = shifted, bound
         return meter
 
 
@@ -208,13 +221,16 @@ def fit_meter(
     cut = int(len(known) * _FIT_SHARE)
     model, start = shared, len(time)
     if cut >= _FEWEST:
-        model = Tails().train(context.z[known[:cut]])
+        model = Tails().train(context.z[known[:cut]][:, SCORED])
         start = int(known[cut])
     elif shared is not None and len(known):
         start = int(known[0])
-    rules = Rules.learn(np.asarray(values)[:start], context.run[:start], state.clock.short)
-    meter = MeterWatch(state, AlarmState(frequency, settings), model, rules)
     early = Context(*(a[:start] for a in _columns(context)))
+    rules = Rules.learn(np.asarray(values)[:start], early, state.clock)
+    settings = settings or AlarmSettings()
+    if np.isfinite(rules.shift_beyond):  # the other part is for shifts of the level
+        settings = replace(settings, rate=_SCORE_SHARE * settings.rate)
+    meter = MeterWatch(state, AlarmState(frequency, settings), model, rules)
     late = Context(*(a[start:] for a in _columns(context)))
     first = meter.judge(time[:start], values[:start], early, np.ones(start, bool), raising=False)
     second = meter.judge(time[start:], values[start:], late, raising=False)
