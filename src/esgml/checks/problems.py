@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.core.errors import DataError, EsgmlError, GateError
+from esgml.checks.battery import BrokenError, require, run
+from esgml.core.errors import DataError, EsgmlError
 from esgml.optimization.classify import classify
 from esgml.optimization.problem import TOLERANCE
 from esgml.optimization.solvers.exact import Exact
@@ -30,19 +31,10 @@ if TYPE_CHECKING:
 _SEEDS = (0, 1, 2)
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise _BrokenError(message)
-
-
-class _BrokenError(Exception):
-    """A check did not hold."""
-
-
 def _close(a: Any, b: Any, what: str, relative: float = 1e-9) -> None:
     gap = float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0))
     scale = max(1.0, float(np.max(np.abs(np.asarray(b)), initial=0.0)))
-    _require(gap <= relative * scale, f"{what}: differs by {gap:.2e}")
+    require(gap <= relative * scale, f"{what}: differs by {gap:.2e}")
 
 
 class ProblemBattery:
@@ -69,8 +61,8 @@ class ProblemBattery:
         for seed, problem in zip(_SEEDS, self.problems, strict=True):
             try:
                 check(problem)
-            except (_BrokenError, EsgmlError) as error:
-                raise _BrokenError(f"example {seed}: {error}") from error
+            except (BrokenError, EsgmlError) as error:
+                raise BrokenError(f"example {seed}: {error}") from error
 
     def _plans(self, problem: LibraryProblem, n: int = 20) -> Floats:
         rng = np.random.default_rng(7)
@@ -94,8 +86,8 @@ class ProblemBattery:
     def check_same_seed_same_example(self) -> None:
         """Generate the same example for the same seed, another for another."""
         text = [json.dumps(self.problem_class.example(seed)) for seed in (0, 0, 1)]
-        _require(text[0] == text[1], "the same seed gives another example")
-        _require(text[0] != text[2], "another seed gives the same example")
+        require(text[0] == text[1], "the same seed gives another example")
+        require(text[0] != text[2], "another seed gives the same example")
 
     def check_unknown_field(self) -> None:
         """Refuse a document with a field it does not know."""
@@ -103,9 +95,9 @@ class ProblemBattery:
         try:
             self.problem_class.from_document(document)
         except DataError as error:
-            _require(error.where == "no_such_field", f"the error points to {error.where!r}")
+            require(error.where == "no_such_field", f"the error points to {error.where!r}")
             return
-        raise _BrokenError("an unknown field was accepted")
+        raise BrokenError("an unknown field was accepted")
 
     def check_baseline_feasible(self) -> None:
         """Have a plan of today that keeps every constraint and bound, where it has one."""
@@ -115,9 +107,9 @@ class ProblemBattery:
             if today is None:
                 return
             broken = problem.evaluate(today).violations.max(initial=0.0)
-            _require(broken <= TOLERANCE, f"the baseline breaks a constraint by {broken:.2e}")
+            require(broken <= TOLERANCE, f"the baseline breaks a constraint by {broken:.2e}")
             outside = float(problem.space.misfit(today[None])[0])
-            _require(outside <= TOLERANCE, f"the baseline lies {outside:.2e} outside the bounds")
+            require(outside <= TOLERANCE, f"the baseline lies {outside:.2e} outside the bounds")
 
         self._each(check)
 
@@ -127,9 +119,9 @@ class ProblemBattery:
         def check(problem: LibraryProblem) -> None:
             for name, x in problem.rules().items():
                 broken = problem.evaluate(x).violations.max(initial=0.0)
-                _require(broken <= TOLERANCE, f"{name!r} breaks a constraint by {broken:.2e}")
+                require(broken <= TOLERANCE, f"{name!r} breaks a constraint by {broken:.2e}")
                 outside = float(problem.space.misfit(x[None])[0])
-                _require(outside <= TOLERANCE, f"{name!r} lies {outside:.2e} outside the bounds")
+                require(outside <= TOLERANCE, f"{name!r} lies {outside:.2e} outside the bounds")
 
         self._each(check)
 
@@ -143,7 +135,7 @@ class ProblemBattery:
             judged = problem.evaluate(self._plans(problem, 300)) if self._any(problem) else None
             if judged is not None and judged.feasible.any():
                 best = float(problem.scalar(judged.objectives[judged.feasible]).min())
-                _require(
+                require(
                     best >= bound - 1e-7 * max(1.0, abs(bound)),
                     f"a plan has {best:.6g}, below the bound {bound:.6g}",
                 )
@@ -174,7 +166,7 @@ class ProblemBattery:
             X = self._plans(problem)
             X.flags.writeable = False
             first, second = problem.evaluate(X), problem.evaluate(X)
-            _require(np.array_equal(first.objectives, second.objectives), "other objectives")
+            require(np.array_equal(first.objectives, second.objectives), "other objectives")
 
         self._each(check)
 
@@ -188,19 +180,19 @@ class ProblemBattery:
             env, rng = problem.env(), np.random.default_rng(3)
             for _ in range(3):
                 seen, _ = env.reset(seed=1)
-                _require(env.observation_space.contains(seen), "the first observation is outside")
+                require(env.observation_space.contains(seen), "the first observation is outside")
                 total, done, info = 0.0, False, {}
                 while not done:
                     action = int(rng.integers(env.action_space.n))
                     seen, reward, done, _, info = env.step(action)
-                    _require(env.observation_space.contains(seen), "an observation is outside")
+                    require(env.observation_space.contains(seen), "an observation is outside")
                     total += reward
                 judged = problem.evaluate(info["plan"])
                 value = float(problem.scalar(judged.objectives)[0])
                 if judged.feasible[0]:
                     _close(-total, value, "the rewards of an episode")
                 else:
-                    _require(-total > value, "breaking a constraint costs nothing")
+                    require(-total > value, "breaking a constraint costs nothing")
 
         self._each(check)
 
@@ -211,8 +203,8 @@ class ProblemBattery:
             if classify(problem).form is None:
                 return
             found = Exact().solve(problem)
-            _require(found.feasible, f"the exact plan breaks {found.violations}")
-            _require(found.gap is not None and found.gap <= 1e-6, f"the gap is {found.gap}")
+            require(found.feasible, f"the exact plan breaks {found.violations}")
+            require(found.gap is not None and found.gap <= 1e-6, f"the gap is {found.gap}")
             again = problem.evaluate(found.x)
             value = problem.sign * float(problem.scalar(again.objectives)[0])
             _close(value, found.value, "replayed", 1e-6)
@@ -232,7 +224,7 @@ class ProblemBattery:
                 return
             found = Exact().solve(problem)
             if found.rule is not None:
-                _require(
+                require(
                     problem.sign * (found.value - found.rule) <= 1e-6 * max(1.0, abs(found.rule)),
                     f"the rule has {found.rule:.6g}, the exact plan {found.value:.6g}",
                 )
@@ -242,8 +234,8 @@ class ProblemBattery:
     def check_own_file_names_it(self) -> None:
         """Be found by the name of its file."""
         name = self.problem_class.problem_name()
-        _require(self.problem_class.example(0)["problem"] == name, "the example names another")
-        _require(self.problems[0].name != "", "it has no name")
+        require(self.problem_class.example(0)["problem"] == name, "the example names another")
+        require(self.problems[0].name != "", "it has no name")
 
 
 def problem_checks(problem_class: type[LibraryProblem]) -> list[str]:
@@ -255,15 +247,4 @@ def problem_checks(problem_class: type[LibraryProblem]) -> list[str]:
         Naming every check that failed.
     """
     battery = ProblemBattery(problem_class)
-    found = []
-    for name in battery.names():
-        try:
-            getattr(battery, f"check_{name}")()
-        except Exception as error:  # a problem may fail in any way; all failures are reported
-            kind = "" if isinstance(error, _BrokenError) else f"{type(error).__name__}: "
-            found.append(f"{name}: {kind}{error}")
-    if found:
-        raise GateError(
-            f"{problem_class.__name__} breaks its contract: " + "; ".join(found), code="contract"
-        )
-    return battery.names()
+    return run(battery, battery.names(), problem_class)

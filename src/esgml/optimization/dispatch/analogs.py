@@ -126,28 +126,30 @@ class Analogs:
         return np.asarray(weights + 1e-12)
 
 
-def carbon_ahead(
-    carbon: Floats, ahead: int, *, hours: float = 1.0, days: int = 5, keeps: float = 0.93
+def usual_ahead(
+    values: Floats, ahead: int, *, hours: float = 1.0, days: int = 4, keeps: float = 0.95
 ) -> Floats:
-    """Return the carbon intensity expected over the coming steps, shape (ahead,).
+    """Return what is usual over the coming steps for one series, shape (ahead,).
+
+    For carbon intensity, and for prices beyond those published.
 
     The mean of the same hour over the last days, moved by what is unusual now, fading.
 
     Parameters
     ----------
-    carbon : array, shape (n,)
+    values : array, shape (n,)
         Up to and with now.
     """
     day = max(1, round(24 / hours))
-    now = len(carbon) - 1
+    now = len(values) - 1
     count = min(days, now // day)
     if count < 1:
-        return np.full(ahead, carbon[-1])
+        return np.full(ahead, values[-1])
     before = day * np.arange(1, count + 1)
     k = np.arange(1, ahead + 1)
     at = now + k[:, None] - before[None, :]
     at = at - day * np.ceil(np.maximum(at - now, 0) / day).astype(np.int64)
     at = np.where(at < 0, at + day, at)
-    usual = carbon[at].mean(axis=1)
-    unusual = carbon[-1] - carbon[now - before].mean()
+    usual = values[at].mean(axis=1)
+    unusual = values[-1] - values[now - before].mean()
     return np.asarray(usual + unusual * keeps ** (k * hours))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from esgml.core.errors import DataError
-from esgml.optimization.dispatch.analogs import Analogs, carbon_ahead
+from esgml.optimization.dispatch.analogs import Analogs, usual_ahead
 from esgml.optimization.dispatch.matrix import Grid, dispatch_matrix
 from esgml.optimization.dispatch.worth import Scenarios, decide, levels, still_to_come
 from esgml.optimization.linear import LinearProgram
@@ -29,8 +29,8 @@ Forecast = Callable[["Floats", "Floats", "Floats", int], "tuple[Floats, Floats, 
 class Controller:
     """Decides one step at a time for all sites of a dispatch problem.
 
-    It knows the tariff ahead, and load, sun and carbon intensity up to and with the step it
-    decides, as an inverter does; what comes after is forecast.
+    It knows the tariff ahead (or as far as it is published), and load, sun and carbon
+    intensity up to and with the step it decides, as an inverter does; the rest is forecast.
 
     Parameters
     ----------
@@ -58,6 +58,7 @@ class Controller:
         self.carbon_begin = len(seen) if "carbon" in past else 0
         if not self.carbon_begin:
             self.carbon = problem.grid.carbon
+        self.price = np.concatenate([past.get("price", np.zeros(0)), problem.grid.price])
         self.analogs = Analogs()
         self.forecast = forecast or self._analog_forecast
         self._now = 0
@@ -67,7 +68,7 @@ class Controller:
     ) -> tuple[Floats, Floats, Floats]:
         clock = round(self.problem.first_hour + self._now * self.hours)
         net, weights = self.analogs.paths(load, solar, ahead, hours=self.hours, clock=clock)
-        return net, carbon_ahead(carbon, ahead, hours=self.hours), weights
+        return net, usual_ahead(carbon, ahead, hours=self.hours), weights
 
     def foresee(self, t: int) -> tuple[Floats, Floats, Floats]:
         """Return net load (ahead, H, K), carbon (ahead,) and weights (H, K) after step t.
@@ -104,6 +105,21 @@ class Controller:
             )
         return net, carbon, weights
 
+    def prices(self, t: int, ahead: int) -> Floats:
+        """Return the price of the `ahead` steps after t: as published, then as usual."""
+        problem = self.problem
+        known = problem.grid.price[t + 1 : t + 1 + ahead]
+        if problem.price_published is None:
+            return known
+        hour = (problem.first_hour + t * self.hours) % 24
+        until = 24.0 if hour < problem.price_published else 48.0
+        count = min(ahead, max(0, round((until - hour) / self.hours) - 1))
+        if count == ahead:
+            return known
+        seen = self.price[: len(self.price) - self.steps + t + 1 + count]
+        usual = usual_ahead(seen, ahead - count, hours=self.hours)
+        return np.concatenate([known[:count], usual])
+
     def by_scenarios(self, count: int = 33) -> Floats:
         """Return the powers, shape (H, T): each step weighs all scenarios of what follows."""
         problem, store = self.problem, self.problem.store
@@ -118,12 +134,12 @@ class Controller:
         for t in range(steps):
             net, carbon, weights = self.foresee(t)
             ahead = len(carbon)
-            price = w[0] * problem.grid.price[t + 1 : t + 1 + ahead] + w[1] * carbon
+            price = w[0] * self.prices(t, ahead) + w[1] * carbon
             shape = (ahead, sites, 1)
             coming = Scenarios(
                 net,
                 np.broadcast_to(price[:, None, None], shape),
-                np.broadcast_to(earned[t + 1 : t + 1 + ahead, None, None], shape),
+                np.minimum(earned[t + 1 : t + 1 + ahead], price)[:, None, None] * np.ones(shape),
                 weights,
             )
             last = t + 1 + ahead == steps
@@ -153,7 +169,7 @@ class Controller:
             last = ahead.stop == steps
             grid = Grid(
                 np.hstack([problem.grid.net[:, t : t + 1], mean]),
-                problem.grid.price[ahead],
+                np.concatenate([problem.grid.price[t : t + 1], self.prices(t, len(carbon))]),
                 np.concatenate([problem.grid.carbon[t : t + 1], carbon]),
                 problem.grid.export[ahead],
                 problem.grid.limit,

@@ -84,15 +84,15 @@ class Store:
         level : array, shape (T, ...)
             kWh stored after each step.
         """
-        energy = np.empty_like(power)
-        levels = np.empty_like(power)
-        level = np.full(power.shape[1:], self.start)
         wanted = np.clip(power, -self.power, self.power) * self.hours
+        # what a command would do to the level; the smaller one is right for both directions
+        change = np.minimum(wanted * self.charging, wanted / self.discharging)
+        levels = np.empty_like(change)
+        level = np.full(power.shape[1:], self.start)
         for t in range(len(power)):
-            step = np.minimum(wanted[t], (self.capacity - level) / self.charging)
-            np.maximum(step, -level * self.discharging, out=step)
-            energy[t] = step
-            change = np.where(step > 0, step * self.charging, step / self.discharging)
-            level = np.clip(level + change, 0.0, self.capacity)
-            levels[t] = level
-        return energy, levels
+            np.add(level, change[t], out=levels[t])
+            np.maximum(levels[t], 0.0, out=levels[t])
+            np.minimum(levels[t], self.capacity, out=levels[t])
+            level = levels[t]
+        done = np.diff(levels, axis=0, prepend=np.full((1, *power.shape[1:]), self.start))
+        return np.maximum(done / self.charging, done * self.discharging), levels

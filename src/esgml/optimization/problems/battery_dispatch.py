@@ -54,12 +54,15 @@ class History(pydantic.BaseModel):
     load: Sites
     solar: Sites | None = None
     carbon: Series | None = None
+    price: Series | None = None
 
 
 class DispatchSpec(Document):
     """The document: load and solar in kWh per step (of one site, or a list of sites).
 
     `start` is the time of the first step, for controllers that know the hour and weekday.
+    `price_published` is the hour of day at which the prices of the next day become known to
+    them; without it the whole tariff is known.
     """
 
     load: Sites
@@ -69,6 +72,7 @@ class DispatchSpec(Document):
     export_price: Series | float = 0.0
     battery: BatterySpec = BatterySpec()
     start: Annotated[str, pydantic.Field(max_length=40)] | None = None
+    price_published: Annotated[int, pydantic.Field(ge=0, le=24)] | None = None
     step_hours: Annotated[float, pydantic.Field(gt=0, le=24)] = 1.0
     carbon_price: Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)] = 0.0
     carbon_cap: float | None = None
@@ -91,6 +95,8 @@ class BatteryDispatch(LibraryProblem):
         ``load``, ``solar`` (H, before) and ``carbon`` (before,), where given.
     first_hour : int
         Hour of the week of the first step, 0 = Monday 00:00.
+    price_published : int or None
+        Hour at which the prices of the next day become known; None = all are known.
     """
 
     Spec: ClassVar[type[Document]] = DispatchSpec
@@ -106,6 +112,7 @@ class BatteryDispatch(LibraryProblem):
         carbon_price: float = 0.0,
         history: dict[str, Floats] | None = None,
         first_hour: int = 0,
+        price_published: int | None = None,
     ) -> None:
         sites, steps = grid.shape
         names = ["battery"] if sites == 1 else [f"battery_{i + 1}" for i in range(sites)]
@@ -124,7 +131,7 @@ class BatteryDispatch(LibraryProblem):
         )
         self.load, self.solar, self.grid, self.store = load, solar, grid, store
         self.history = history or {}
-        self.first_hour = first_hour
+        self.first_hour, self.price_published = first_hour, price_published
 
     @classmethod
     def build(cls, spec: DispatchSpec) -> Self:
@@ -189,6 +196,7 @@ class BatteryDispatch(LibraryProblem):
             carbon_price=spec.carbon_price * scale["carbon_price"],
             history=_history(spec.history, sites, scale),
             first_hour=hour_of_week(spec.start),
+            price_published=spec.price_published,
         )
 
     @property
@@ -203,7 +211,7 @@ class BatteryDispatch(LibraryProblem):
         energy, level = self.store.run(power)
         meter = energy + self.grid.net.T[:, None, :]
         drawn = np.maximum(meter, 0.0)
-        total = drawn.sum(axis=2)  # (T, n)
+        total = drawn.sum(axis=2) if sites > 1 else drawn[:, :, 0]  # (T, n)
         cost = self.grid.price @ total
         if self.grid.export.any():
             cost = cost - self.grid.export @ (drawn - meter).sum(axis=2)
@@ -325,6 +333,7 @@ def _history(given: History | None, sites: int, scale: dict[str, float]) -> dict
         "load": load,
         "solar": _sites(given.solar, "history.solar", scale["solar"], load.shape),
     }
-    if given.carbon is not None:
-        found["carbon"] = hourly(given.carbon, load.shape[1], "history.carbon", scale["carbon"])
+    for name in ("carbon", "price"):
+        if (values := getattr(given, name)) is not None:
+            found[name] = hourly(values, load.shape[1], f"history.{name}", scale[name])
     return found
