@@ -86,16 +86,16 @@ def test_a_linear_constraint_behind_a_simulator_is_found():
 def test_a_kink_that_no_probe_met_is_caught_in_the_simulator():
     # linear wherever it is asked (a needle in 40 columns), but not at the optimum
     d = 40
-    a = np.linspace(1, 2, d)
+    a = np.where(np.arange(d) % 3 == 0, -1.0, 1.5)
 
     def simulate(X):
-        return X @ a + 50 * (X.sum(axis=1) < -d + 1e-6)
+        return X @ a + 50 * (np.abs(X + np.sign(a)).max(axis=1) < 1e-6)
 
     own = black_box(simulate, d)
-    if classify(own).kind == "LP":
-        with pytest.raises(DataError) as caught:
-            Exact().solve(own)
-        assert caught.value.code == "not_linear"
+    assert classify(own).kind == "LP"
+    with pytest.raises(DataError) as caught:
+        Exact().solve(own)
+    assert caught.value.code == "not_linear"
 
 
 def test_algebra_is_read_off():

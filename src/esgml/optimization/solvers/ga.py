@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pydantic
 
 from esgml.core.errors import DataError, IntegrityError
@@ -184,8 +185,11 @@ class GeneticAlgorithm(Solver):
                 break
         self.convergence_ = search.convergence
         if search.violation[0] > 0:
+            broken = problem.evaluate(search.best).violations[0]
+            worst = problem.constraints[int(np.argmax(broken))].name if len(broken) else "bounds"
             raise DataError(
-                f"no plan that keeps all constraints was found in {search.generation} generations.",
+                f"no plan that keeps all constraints was found in {search.generation} generations;"
+                f" nearest came one that breaks {worst!r} by {broken.max(initial=0.0):.4g}.",
                 code="infeasible",
                 where=problem.name,
                 remedy="Allow more generations, seed the search, or use the exact method, which"
