@@ -1,0 +1,174 @@
+"""Timeline and thresholds against what was annotated by reading, before there was an extractor.
+
+``python benchmarks/bench_extraction.py [--misses]``
+
+An item is found where its value is equal (for thresholds also its unit) and its evidence overlaps
+the annotated words; one found item stands for one annotated item. Both samples are articles no
+rule was written from. Intervals: 95 %, bootstrap over passages. The baseline beside it finds every
+full date and every number with a percent sign or a currency, with no rule for anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from extraction_sample import articles, draw
+
+from esgml.regulatory.document import read
+from esgml.regulatory.numerals import decimal_comma, value_of
+from esgml.regulatory.thresholds import thresholds
+from esgml.regulatory.timeline import timeline
+
+TESTS = Path(__file__).parents[1] / "tests" / "regulatory"
+FILES = {"1": TESTS / "passages.json", "2": TESTS / "passages_second.json"}
+TARGET = 0.90
+Item = tuple[Any, int, int, dict[str, Any]]
+
+
+def passages(sample: str) -> list[dict[str, Any]]:
+    return list(json.loads(FILES[sample].read_text(encoding="utf-8"))["passages"])
+
+
+def annotated(passage: dict[str, Any], kind: str) -> list[Item]:
+    found = []
+    for one in passage[kind]:
+        key = one["value"] if kind == "timeline" else (float(one["value"]), one["unit"])
+        found.append((key, one["start"], one["start"] + len(one["quote"]), one))
+    return found
+
+
+def extracted(text: str, kind: str) -> list[Item]:
+    document = read(text)
+    items = (timeline if kind == "timeline" else thresholds)(document)[0]
+    found = []
+    for one in items:
+        key = one["value"] if kind == "timeline" else (float(one["value"]), one["unit"])
+        found.append((key, one["evidence"]["start"], one["evidence"]["end"], one))
+    return found
+
+
+def naive(text: str, kind: str) -> list[Item]:
+    """Return what two regular expressions find: the baseline."""
+    if kind == "timeline":
+        from esgml.regulatory.dates import calendar
+
+        return [
+            (d.value, d.start, d.end, {}) for d in calendar(text) if not d.value.startswith("--")
+        ]
+    pattern = r"(?P<a>\d[\d ]*(?:[.,]\d+)?) ?%|EUR (?P<b>\d[\d ]*(?:[.,]\d+)?(?: million)?)"
+    comma = decimal_comma(text)
+    return [
+        (
+            (float(value_of(m["a"] or m["b"], comma)[0]), "%" if m["a"] else "EUR"),
+            m.start(),
+            m.end(),
+            {},
+        )
+        for m in re.finditer(pattern, text)
+    ]
+
+
+def match(
+    wanted: list[Item], got: list[Item]
+) -> tuple[list[tuple[Item, Item]], list[Item], list[Item]]:
+    """Return pairs, what was missed, and what was found beyond."""
+    left, pairs, missed = list(got), [], []
+    for one in wanted:
+        hit = next((g for g in left if g[0] == one[0] and g[1] < one[2] and one[1] < g[2]), None)
+        if hit is None:
+            missed.append(one)
+        else:
+            left.remove(hit)
+            pairs.append((one, hit))
+    return pairs, missed, left
+
+
+def rates(counts: list[tuple[int, int, int]]) -> tuple[float, float]:
+    hits, wanted, got = (sum(column) for column in zip(*counts, strict=True))
+    return hits / wanted if wanted else 1.0, hits / got if got else 1.0
+
+
+def interval(counts: list[tuple[int, int, int]], which: int) -> list[float]:
+    """Return the 95 % bootstrap interval of recall (0) or precision (1), over passages."""
+    draws = random.Random(0)
+    values = sorted(rates(draws.choices(counts, k=len(counts)))[which] for _ in range(2000))
+    return [round(values[50], 3), round(values[1949], 3)]
+
+
+def score(sample: str, kind: str, find: Any, misses: bool = False) -> dict[str, Any]:
+    counts, details = [], []
+    second = "what" if kind == "timeline" else "comparator"
+    agree = hits = 0
+    for passage in passages(sample):
+        wanted, got = annotated(passage, kind), find(passage["text"], kind)
+        pairs, missed, extra = match(wanted, got)
+        counts.append((len(pairs), len(wanted), len(got)))
+        hits += len(pairs)
+        agree += sum(a[3][second] == b[3].get(second) for a, b in pairs)
+        for label, items in (("missed", missed), ("extra", extra)):
+            details += [
+                f"{label} {passage['celex']} {i[0]} {passage['text'][i[1] : i[2]]!r}" for i in items
+            ]
+        details += [
+            f"{second} {passage['celex']} {a[3][second]} read as {b[3].get(second)}: {a[3]['quote']}"
+            for a, b in pairs
+            if find is extracted and a[3][second] != b[3].get(second)
+        ]
+    recall, precision = rates(counts)
+    if misses:
+        sys.stderr.write("\n".join(["", f"sample {sample}, {kind}", *details, ""]))
+    result: dict[str, Any] = {
+        "items": sum(c[1] for c in counts),
+        "recall": recall,
+        "recall_95": interval(counts, 0),
+        "precision": precision,
+        "precision_95": interval(counts, 1),
+    }
+    if find is extracted:
+        result[f"{second}_right"] = agree / hits if hits else 1.0
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--misses", action="store_true", help="list what was missed or beyond")
+    arguments = parser.parse_args()
+    results: dict[str, Any] = {"target": TARGET}
+    folder = os.environ.get("ESGML_DATA")
+    if folder:
+        texts = articles(folder)
+        for sample in FILES:
+            keys = [f"{p['celex']}/{p['unit']}" for p in passages(sample)]
+            same = keys == draw(texts, sample) and all(
+                p["text"] == texts[k] for p, k in zip(passages(sample), keys, strict=True)
+            )
+            results[f"sample_{sample}_is_the_draw"] = same
+    for sample in FILES:
+        clock = time.perf_counter()
+        for kind in ("timeline", "thresholds"):
+            found = score(sample, kind, extracted, arguments.misses)
+            plain = score(sample, kind, naive)
+            found["baseline"] = {k: plain[k] for k in ("recall", "precision")}
+            results[f"{kind}_{sample}"] = found
+            sys.stderr.write(
+                f"sample {sample} {kind:<10} {found['items']:>3} items"
+                f"  recall {found['recall']:.3f} {found['recall_95']}"
+                f"  precision {found['precision']:.3f} {found['precision_95']}"
+                f"  | baseline {plain['recall']:.3f} / {plain['precision']:.3f}\n"
+            )
+        results[f"seconds_{sample}"] = time.perf_counter() - clock
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

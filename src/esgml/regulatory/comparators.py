@@ -1,0 +1,105 @@
+"""How a rule compares with a number: at least, more than, at most, less than, or just set.
+
+Reads through to the meaning: "shall not exceed" is at most, "no fewer than" at least.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FILL = (
+    r"(?:\s*[:(]?\s*(?:the|a|an|any|its|their|amount|amounts|value|values|level|rate|total|sum|limit|equal to|of|about|approximately|around"
+    r"|following|thresholds?|maximum|minimum|every|each|all|be|is|are|one or more|either|\(?[a-z]\)))*\s*\(?\Z"
+)
+_BEFORE = (
+    (">=", r"equal to or (?:greater|more|higher|larger) than|(?:greater|more|higher) than or equal to|equal to or (?:above|over|exceed(?:s|ing)?)"
+           r"|equals? or exceeds?|equal(?:s|ling)? or exceed(?:s|ing)?|reach(?:es)? or exceeds?|meets? or exceeds?|at or above"
+           r"|at (?:the )?(?:very )?least|(?:a )?minimum(?: (?!more|less|greater|exceed|above|over|below|than|not)\w+){0,4}|starting (?:from|at)|is or exceeds"),
+    ("<=", r"equal to or (?:less|lower|smaller|fewer) than|(?:less|lower|smaller) than or equal to|equal to or (?:below|under)|at or below"
+           r"|up to(?: and including)?|at (?:the )?most|(?:a )?maximum(?: (?!more|less|greater|exceed|above|over|below|than|not)\w+){0,4}|limited to|capped at|(?:upper )?limit(?: value)?|ceiling|cap"
+           r"|within|restricted to|to the extent of"),
+    (">", r"more than|greater than|higher than|larger than|longer than|heavier than|over|above|exceed(?:s|ed|ing)?|in excess of|beyond|surpass(?:es|ed|ing)?|older than"),
+    ("<", r"less than|fewer than|lower than|smaller than|shorter than|lighter than|below|under|falls? short of|younger than"),
+)  # fmt: skip
+_COMPILED = [
+    (sign, re.compile(rf"\b(?P<c>{words}){_FILL}", re.IGNORECASE)) for sign, words in _BEFORE
+]
+_NOT = re.compile(
+    r"\b(?:not|no|nor|never|neither|cannot)(?: (?:be|in any case|under any circumstances|have|reduce[sd]?|at any time))*(?: \w+)? ?\Z",
+    re.IGNORECASE,
+)
+_AFTER = (
+    (">=", re.compile(r"\s?(?:,? ?(?:or|and) (?:more|above|over|higher|greater|upwards?|larger|older)\b|,? at (?:the )?least(?=\s?[.;,)])|\s?\((?:at least|minimum)\))")),
+    ("<=", re.compile(r"\s?(?:,? ?(?:or|and) (?:less|below|fewer|lower|under|smaller|younger)\b|,? at (?:the )?most(?=\s?[.;,)])|\s?\((?:at most|maximum)\))")),
+)  # fmt: skip
+_FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+_ITEM = re.compile(r"(?:\([a-z]{1,4}\)|[-—–•])\s*\(?\Z")
+_AND = re.compile(r"\s?(?:,|or|and|, or|, and|/)\s?\Z")
+
+
+def comparator(text: str, start: int, first: int, last: int) -> tuple[str, int]:
+    """Return the sign of a number's comparison and where its words begin.
+
+    Parameters
+    ----------
+    text : str
+    start : int
+        Start of the sentence.
+    first, last : int
+        The span of the number and its unit.
+
+    Returns
+    -------
+    sign : str
+        ``>=``, ``>``, ``<=``, ``<`` or ``=``.
+    begin : int
+        Start of the words of comparison, or `first`.
+    """
+    window = max(start, first - 90)
+    before = text[window:first]
+    for sign, pattern in _AFTER:
+        if pattern.match(text, last):
+            return sign, first
+    found = _nearest(before)
+    if found is None and _ITEM.search(before):
+        # an item of a list is compared the way the words before the list say
+        colon = text.rfind(":", start, first)
+        if colon > start:
+            listed = _nearest(text[max(start, colon - 120) : colon + 1])
+            return (listed[0], first) if listed else ("=", first)
+    if found is None:
+        return "=", first
+    return found[0], window + found[1]
+
+
+def after(text: str, last: int) -> int:
+    """Return the end of words of comparison after a number ("or more"), or `last`."""
+    for _, pattern in _AFTER:
+        match = pattern.match(text, last)
+        if match:
+            return match.end()
+    return last
+
+
+def joined(text: str, last: int, first: int) -> bool:
+    """Tell whether two numbers stand in one list: "20 %, 33 % or 50 %"."""
+    return bool(_AND.fullmatch(text[last:first])) if 0 < first - last < 8 else False
+
+
+def _nearest(before: str) -> tuple[str, int] | None:
+    best: tuple[int, int, str] | None = None
+    for sign, pattern in _COMPILED:
+        match = pattern.search(before)
+        # the last match is the nearest; search goes from the left, so look further
+        while match is not None:
+            key = (match.end("c"), -match.start(), sign)
+            if best is None or key[:2] > best[:2]:
+                best = key
+            match = pattern.search(before, match.start() + 1)
+    if best is None:
+        return None
+    begin, sign = -best[1], best[2]
+    negated = _NOT.search(before[:begin])
+    if negated:
+        sign, begin = _FLIPPED[sign], negated.start()
+    return sign, begin

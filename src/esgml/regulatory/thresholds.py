@@ -1,0 +1,261 @@
+"""The quantities a rule sets or compares with: number, unit, comparison, and of what.
+
+Shares, amounts of money, masses, powers, distances and ages count wherever they are written;
+counted things ("employees", "passengers") only where they are compared. Lengths of time are in the
+timeline. Footnotes and article numbers are no quantities: a number needs a unit.
+
+Weakness: of an amount in a table, the comparison may stand in a head that is not read; then the
+comparison is ``=``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from esgml.regulatory import comparators, measures
+from esgml.regulatory.document import Document
+from esgml.regulatory.numerals import DIGITS, SCALE, SPELLED, decimal_comma, value_of
+
+_NUMBER = rf"(?:{DIGITS}){SCALE}?|(?:{SPELLED}){SCALE}?"
+_MONEY = re.compile(
+    rf"(?<![\w.])(?P<c1>{measures.CURRENCY_BEFORE}) ?(?P<n1>(?:{DIGITS})(?:{SCALE}|m\b|bn\b)?)(?:(?: to | and |[-–])(?:{measures.CURRENCY_BEFORE} ?)?(?P<n1b>(?:{DIGITS}){SCALE}?))?"
+    rf"|(?<![\w.,/])(?P<n2>{_NUMBER}) ?(?P<c2>{measures.CURRENCY_AFTER})",
+)
+_QUANTITY = re.compile(
+    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: ?|-)(?P<u>{measures.UNIT})(?P<per>{measures.PER})?(?![\w])",
+    re.IGNORECASE,
+)
+_FIRST_OF_TWO = re.compile(
+    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: (?:to|and|or|until) |, |[-–]| (?:and|or) (?:up to|not more than) )\Z",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(
+    rf"\b(?P<n>{_NUMBER})(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
+)
+#: The one threshold without a unit that matters here: of a refrigerant.
+_WARMING = re.compile(
+    rf"\b(?:[Gg]lobal [Ww]arming [Pp]otential|GWP)\b(?: \(GWP\))?(?: (?!year)[a-z]+){{0,6}} (?P<n>{DIGITS})(?![\w-])"
+)
+_FRACTION = re.compile(
+    r"\b(?P<f>(?:one|two|three|four)[- ](?:thirds?|quarters?|fifths?)|(?:one[- ])?half|a (?:third|quarter))(?= (?:of|majority)\b)",
+    re.IGNORECASE,
+)
+_FRACTIONS = {"third": 3, "quarter": 4, "fifth": 5, "half": 2}
+_REFERS = re.compile(
+    r"\b(?:Articles?|Art\.|paragraphs?|points?|Annex(?:es)?|No|Nos|Parts?|Sections?|Chapters?|Titles?|Tables?|columns?|footnotes?|[Cc]ategor(?:y|ies)|[Cc]lass(?:es)?"
+    r"|Phase|Stage|Tier|indents?|Rules?|Scope|scope|Level|level|Group|Schedule|item|items|step|Appendix|Module|OJ [LC]|p\.|EN|ISO|Euro|PM|CO|Type) ?\Z"
+)
+_NO_NOUN = frozenset(
+    ["days", "weeks", "months", "years", "hours", "minutes", "seconds", "times", "thirds", "quarters", "this", "its", "is", "was", "has", "does", "as", "us", "others", "points", "paragraphs", "articles", "ways", "cases", "kinds", "sets", "copies", "items", "process", "basis", "means", "series", "regards", "complies", "applies", "requires", "provides", "meets", "means", "exceeds", "represents", "includes", "shows", "remains", "becomes", "instalments", "occasions", "aspects", "parts", "of"]
+)
+_STOP_WORDS = frozenset(
+    ["of", "the", "to", "in", "for", "and", "or", "by", "from", "with", "at", "on", "a", "an", "that", "which", "shall", "must", "may", "be", "is", "are", "was", "has", "per", "under", "after", "before", "within", "if", "when", "than", "as", "not", "no", "any", "each", "other", "such", "following", "year", "month", "day"]
+)
+_SUBJECTS = (
+    ("employees", r"\bemployees|\bworkers|\bstaff|\bpersons employed"),
+    ("turnover", r"\bturnover|\brevenues?\b|\bsales\b"),
+    ("balance sheet", r"\bbalance sheet|\btotal assets"),
+    ("penalty", r"\bfines?\b|\bpenalt|\bsanction"),
+    ("emissions", r"\bemissions?\b|\bgreenhouse gas|\bCO2\b"),
+    ("power or capacity", r"\bcapacity\b|\bthermal input|\brated (?:output|power)|\bpower\b"),
+    ("energy", r"\benergy\b|\belectricity\b|\bfuels?\b"),
+    ("budget", r"\bbudget|\bfinancial envelope|\bappropriations|\bfunding|\bfund\b|\ballocat"),
+    ("votes or capital", r"\bvot(?:es?|ing)\b|\bcapital\b|\bshares?\b|\bholding"),
+)  # fmt: skip
+_ABOUT = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _SUBJECTS]
+_OF_WHAT = re.compile(r"(?: or (?:more|less|above|below))?,? of ((?:[^\s.,;:()]+ ?){1,12})")
+
+
+def thresholds(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the quantities of a text in order, and warnings about how they were read.
+
+    Returns
+    -------
+    items : list of dict
+        ``value``, ``unit`` (a symbol, or the counted thing), ``comparator`` (``>=``, ``>``,
+        ``<=``, ``<``, ``=``), ``what`` (what it is about, as far as the clause says),
+        ``normalised`` (value and unit, for physical units), ``per`` where it is a rate,
+        ``subject`` (evidence) and ``evidence``.
+    warnings : list of dict
+        ``ambiguous_number``: 1,250 in a text that never shows which comma it writes.
+    """
+    comma = decimal_comma(document.text)
+    reader = _Reader(document, comma)
+    for start, end in document.sentences:
+        reader.read(start, end)
+    return reader.items, reader.warnings
+
+
+class _Reader:
+    """Collects the quantities of one document."""
+
+    def __init__(self, document: Document, comma: bool | None) -> None:
+        self.document = document
+        self.comma = comma
+        self.items: list[dict[str, Any]] = []
+        self.warnings: list[dict[str, Any]] = []
+
+    def read(self, start: int, end: int) -> None:
+        """Add the quantities of the sentence ``text[start:end]``."""
+        text = self.document.text
+        found: list[tuple[int, int, str, str, str]] = []
+
+        def free(a: int, b: int) -> bool:
+            return all(b <= one[0] or a >= one[1] for one in found)
+
+        for match in _MONEY.finditer(text, start, end):
+            unit = measures.symbol(match["c1"] or match["c2"])
+            if match["n1b"]:
+                scale = re.search(SCALE + r"\Z", match["n1b"])
+                first = match["n1"] + (
+                    scale[0] if scale and not re.search(SCALE, match["n1"]) else ""
+                )
+                found.append((match.start(), match.end("n1"), first, unit, ""))
+                found.append((match.start("n1b"), match.end("n1b"), match["n1b"], unit, ""))
+            else:
+                number = match["n1"] or match["n2"]
+                found.append(
+                    (match.start(), match.end(), re.sub(r"(?<=\d)m\b", " mn", number), unit, "")
+                )
+        for match in _QUANTITY.finditer(text, start, end):
+            before = text[max(start, match.start() - 24) : match.start()]
+            if not free(*match.span()) or _REFERS.search(before):
+                continue
+            unit, per = measures.symbol(match["u"]), (match["per"] or "").strip()
+            if per.startswith("/") and not re.match(r"/ ?(?:day|year|hour|month)", per):
+                unit, per = unit + per.replace(" ", ""), ""
+            if len(match["u"]) == 1 and match["u"] != "%" and not _plain_symbol(match["u"]):
+                continue
+            self._first_of_two(text, start, match, unit, per, found)
+            found.append((match.start(), match.end(), match["n"], unit, per))
+        for match in _WARMING.finditer(text, start, end):
+            found.append((match.start("n"), match.end("n"), match["n"], "GWP", ""))
+        for match in _FRACTION.finditer(text, start, end):
+            if free(*match.span()):
+                found.append((*match.span(), match[0], "share", ""))
+        found += [one for one in self._counts(start, end) if free(*one[:2])]
+        previous: tuple[int, str] | None = None
+        for first, last, number, unit, per in sorted(found):
+            previous = self._add(start, end, first, last, number, unit, per, previous)
+
+    def _first_of_two(
+        self, text: str, start: int, match: re.Match[str], unit: str, per: str,
+        found: list[tuple[int, int, str, str, str]],
+    ) -> None:  # fmt: skip
+        """Add the numbers that share the unit of the last: "between 6 and 40 km/h"."""
+        at = match.start()
+        for _ in range(8):
+            other = _FIRST_OF_TWO.search(text, max(start, at - 40), at)
+            if other is None:
+                return
+            before = text[max(start, other.start() - 24) : other.start()]
+            if _REFERS.search(before) or re.search(
+                r"\b(?:Articles?|paragraphs?|points?)\b[^a-z]*\Z", before
+            ):
+                return
+            found.append((other.start("n"), other.end("n"), other["n"], unit, per))
+            at = other.start()
+
+    def _counts(self, start: int, end: int) -> list[tuple[int, int, str, str, str]]:
+        """Return counted things that are compared: "more than 12 passengers"."""
+        text, found = self.document.text, []
+        for match in _COUNT.finditer(text, start, end):
+            if match["n"].lower() in ("one", "1", "zero"):
+                continue
+            words = match["words"].split()
+            if (
+                match["noun"].lower() in _NO_NOUN
+                or match["noun"].endswith(("ous", "ss", "us", "is"))
+                or any(w.lower() in _STOP_WORDS for w in words)
+            ):
+                continue
+            before = text[max(start, match.start() - 12) : match.start()]
+            if _REFERS.search(before) or re.search(r"[\w.,/(]\Z", before):
+                continue
+            sign, _ = comparators.comparator(
+                text, start, match.start(), match.start() + len(match["n"])
+            )
+            if sign == "=" and not match["or"]:
+                continue
+            noun = f"Member {match['noun']}" if words[-1:] == ["Member"] else match["noun"]
+            found.append((*match.span(), match["n"], noun, ""))
+        return found
+
+    def _add(
+        self, start: int, end: int, first: int, last: int, number: str, unit: str, per: str,
+        previous: tuple[int, str] | None,
+    ) -> tuple[int, str]:  # fmt: skip
+        text = self.document.text
+        value: float
+        if unit == "share":
+            value, doubtful = _fraction(number), False
+        else:
+            value, doubtful = value_of(number, self.comma)
+        value = int(value) if float(value).is_integer() else value
+        number_end = first + len(number) if text[first : first + len(number)] == number else last
+        sign, begin = comparators.comparator(text, start, first, last)
+        if sign == "=" and number_end != last:
+            sign, _ = comparators.comparator(text, start, first, number_end)
+        lead = text[max(start, first - 60) : first]
+        if re.search(r"\bbetween \Z", lead):
+            sign = ">="
+        elif re.search(r"\bbetween [^.;]{1,30} and \Z", lead):
+            sign = "<="
+        elif sign == "=" and previous is not None and comparators.joined(text, previous[0], first):
+            sign = previous[1]
+        stop = min(end, max(last, comparators.after(text, last)))
+        evidence = self.document.evidence(begin, stop)
+        item: dict[str, Any] = {
+            "what": self._about(first, last),
+            "value": value,
+            "unit": unit,
+            "comparator": sign,
+        }
+        if per:
+            item["per"] = re.sub(r"\A(?:/|per)\s*", "", per)
+        normal = measures.normal(value, unit)
+        if normal[1] != unit:
+            item["normalised"] = {"value": normal[0], "unit": normal[1]}
+        subject = _OF_WHAT.match(text, stop, end)
+        if subject:
+            item["subject"] = self.document.evidence(
+                subject.start(1), subject.start(1) + len(subject[1].rstrip())
+            )
+        item["evidence"] = evidence
+        self.items.append(item)
+        if doubtful and not number.endswith(",000"):
+            self.warnings.append(
+                {
+                    "code": "ambiguous_number",
+                    "message": f"{number} is read as {value:g}; the comma may be a decimal one.",
+                    "evidence": evidence,
+                }
+            )
+        return last, sign
+
+    def _about(self, first: int, last: int) -> str:
+        """Return what the quantity is about: the nearest word of its clause that says so."""
+        start, end = self.document.clause(first)
+        start, end = max(start, first - 160), min(end, last + 90)
+        clause, at = self.document.text[start:end], first - start
+        best = ("quantity", 10_000)
+        for name, pattern in _ABOUT:
+            for match in pattern.finditer(clause):
+                after = match.start() - (last - start)
+                distance = after if after >= 0 else at - match.end()
+                if distance < best[1]:
+                    best = (name, distance)
+        return best[0]
+
+
+def _plain_symbol(unit: str) -> bool:
+    """Tell whether a one-letter unit is written as its symbol is: "5 t", not "5 T"."""
+    return unit in "tgmlVW"
+
+
+def _fraction(text: str) -> float:
+    words = re.split(r"[- ]", text.lower())
+    below = next(n for name, n in _FRACTIONS.items() if words[-1].rstrip("s") == name)
+    above = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4}.get(words[0], 1)
+    return round(above / below, 6)
