@@ -65,7 +65,7 @@ def comparator(text: str, start: int, first: int, last: int) -> tuple[str, int]:
         # an item of a list is compared the way the words before the list say
         colon = text.rfind(":", start, first)
         if colon > start:
-            listed = _nearest(text[max(start, colon - 120) : colon + 1])
+            listed = _nearest(text[max(start, colon - 120) : colon])
             return (listed[0], first) if listed else ("=", first)
     if found is None:
         return "=", first

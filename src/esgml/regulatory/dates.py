@@ -16,7 +16,20 @@ from esgml.regulatory.numerals import ORDINALS, SPELLED, whole
 MONTHS = {
     name: i
     for i, name in enumerate(
-        ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
+        [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ],
         1,
     )
 }

@@ -30,7 +30,26 @@ _BESIDE_HEAD = re.compile(_BESIDE)
 _BESIDE_ABOVE = re.compile(r"(?<=\n)" + _BESIDE + r"\Z")
 #: Words that keep their hyphen when a line ended right after it.
 _KEEPS_HYPHEN = frozenset(
-    ["non", "self", "cross", "long", "short", "medium", "well", "high", "low", "large", "small", "mid", "pre", "co", "end", "third", "two", "three"]
+    [
+        "non",
+        "self",
+        "cross",
+        "long",
+        "short",
+        "medium",
+        "well",
+        "high",
+        "low",
+        "large",
+        "small",
+        "mid",
+        "pre",
+        "co",
+        "end",
+        "third",
+        "two",
+        "three",
+    ]
 )
 _STARTS_NEW = re.compile(
     r"(?:\([a-z0-9]{1,5}\)|\d{1,3}\.(?!\d)|[-—–•*·])\s|(?:Article|CHAPTER|Section|SECTION|ANNEX)\s"

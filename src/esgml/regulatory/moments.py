@@ -205,22 +205,23 @@ def _period(text: str, start: int, points: list[When], i: int) -> tuple[Moment, 
         joined = _UNTIL.fullmatch(between)
         word = between.strip(" ,")
         opened = re.search(
-            r"\b(?:from|between|period|starting on|beginning on|commencing on|as of|of|on) \Z|\Z\A",
+            r"\b(?:from|between|period|starting on|beginning on|commencing on|as of|of|on) \Z|\A\Z",
             before,
+            re.IGNORECASE,
         )
         if (
             joined
             and point.value
             and after.value
             and opened
-            and (word != "and" or "between" in before)
+            and (word != "and" or "between" in before.lower())
         ):
             first = point.value
             if first.startswith("--") and not after.value.startswith("--"):
                 year = int(after.value[:4])
                 first = f"{year if first[1:] <= after.value[4:] else year - 1}{first[1:]}"
             return Moment(point.start, after.end, "period", f"{first}/{after.value}"), True
-    day = re.search(r"\b(?:from|between) (?P<d>\d{1,2}) (?:to|until|and) \Z", before)
+    day = re.search(r"\b(?:from|between) (?P<d>\d{1,2}) (?:to|until|and) \Z", before, re.IGNORECASE)
     if day and point.value:
         first = f"{point.value[:-2]}{int(day['d']):02d}"
         begin = max(start, point.start - 40) + day.start()

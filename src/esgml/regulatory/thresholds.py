@@ -33,6 +33,7 @@ _FIRST_OF_TWO = re.compile(
 _COUNT = re.compile(
     rf"\b(?P<n>{_NUMBER})(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
 )
+_A_YEAR = re.compile(r"(?:19|20)\d{2}")
 #: The one threshold without a unit that matters here: of a refrigerant.
 _WARMING = re.compile(
     rf"\b(?:[Gg]lobal [Ww]arming [Pp]otential|GWP)\b(?: \(GWP\))?(?: (?!year)[a-z]+){{0,6}} (?P<n>{DIGITS})(?![\w-])"
@@ -47,10 +48,105 @@ _REFERS = re.compile(
     r"|Phase|Stage|Tier|indents?|Rules?|Scope|scope|Level|level|Group|Schedule|item|items|step|Appendix|Module|OJ [LC]|p\.|EN|ISO|Euro|PM|CO|Type) ?\Z"
 )
 _NO_NOUN = frozenset(
-    ["days", "weeks", "months", "years", "hours", "minutes", "seconds", "times", "thirds", "quarters", "this", "its", "is", "was", "has", "does", "as", "us", "others", "points", "paragraphs", "articles", "ways", "cases", "kinds", "sets", "copies", "items", "process", "basis", "means", "series", "regards", "complies", "applies", "requires", "provides", "meets", "means", "exceeds", "represents", "includes", "shows", "remains", "becomes", "instalments", "occasions", "aspects", "parts", "of"]
+    [
+        "days",
+        "weeks",
+        "months",
+        "years",
+        "hours",
+        "minutes",
+        "seconds",
+        "times",
+        "thirds",
+        "quarters",
+        "this",
+        "its",
+        "is",
+        "was",
+        "has",
+        "does",
+        "as",
+        "us",
+        "others",
+        "points",
+        "paragraphs",
+        "articles",
+        "ways",
+        "cases",
+        "kinds",
+        "sets",
+        "copies",
+        "items",
+        "process",
+        "basis",
+        "means",
+        "series",
+        "regards",
+        "complies",
+        "applies",
+        "requires",
+        "provides",
+        "meets",
+        "means",
+        "exceeds",
+        "represents",
+        "includes",
+        "shows",
+        "remains",
+        "becomes",
+        "instalments",
+        "occasions",
+        "aspects",
+        "parts",
+        "of",
+    ]
 )
 _STOP_WORDS = frozenset(
-    ["of", "the", "to", "in", "for", "and", "or", "by", "from", "with", "at", "on", "a", "an", "that", "which", "shall", "must", "may", "be", "is", "are", "was", "has", "per", "under", "after", "before", "within", "if", "when", "than", "as", "not", "no", "any", "each", "other", "such", "following", "year", "month", "day"]
+    [
+        "of",
+        "the",
+        "to",
+        "in",
+        "for",
+        "and",
+        "or",
+        "by",
+        "from",
+        "with",
+        "at",
+        "on",
+        "a",
+        "an",
+        "that",
+        "which",
+        "shall",
+        "must",
+        "may",
+        "be",
+        "is",
+        "are",
+        "was",
+        "has",
+        "per",
+        "under",
+        "after",
+        "before",
+        "within",
+        "if",
+        "when",
+        "than",
+        "as",
+        "not",
+        "no",
+        "any",
+        "each",
+        "other",
+        "such",
+        "following",
+        "year",
+        "month",
+        "day",
+    ]
 )
 _SUBJECTS = (
     ("employees", r"\bemployees|\bworkers|\bstaff|\bpersons employed"),
@@ -161,7 +257,7 @@ class _Reader:
         """Return counted things that are compared: "more than 12 passengers"."""
         text, found = self.document.text, []
         for match in _COUNT.finditer(text, start, end):
-            if match["n"].lower() in ("one", "1", "zero"):
+            if match["n"].lower() in ("one", "1", "zero") or _A_YEAR.fullmatch(match["n"]):
                 continue
             words = match["words"].split()
             if (
