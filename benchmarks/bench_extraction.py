@@ -120,7 +120,8 @@ def score(sample: str, kind: str, find: Any, misses: bool = False) -> dict[str, 
                 f"{label} {passage['celex']} {i[0]} {passage['text'][i[1] : i[2]]!r}" for i in items
             ]
         details += [
-            f"{second} {passage['celex']} {a[3][second]} read as {b[3].get(second)}: {a[3]['quote']}"
+            f"{second} {passage['celex']} {a[3][second]} read "
+            f"as {b[3].get(second)}: {a[3]['quote']}"
             for a, b in pairs
             if find is extracted and a[3][second] != b[3].get(second)
         ]

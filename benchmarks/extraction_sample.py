@@ -24,7 +24,8 @@ SAMPLES = {"1": (20261126, 20, 20, 10), "2": (20261127, 10, 10, 5)}
 SHORTEST, LONGEST = 250, 2000
 
 _MONTH = re.compile(
-    r"\b(January|February|March|April|May \d|June|July|August|September|October|November|December)\b"
+    r"\b(January|February|March|April|May \d|June|July|August|September|October|November"
+    r"|December)\b"
 )
 _QUANTITY = re.compile(
     r"\d\s?(%|per cent|percent|tonnes?|kg|km|mg|MW|kW|GW|TWh|litres?|m2|euro|employees|million)"

@@ -27,6 +27,7 @@ _PUBLIC = {
     "ModelTrainingPipeline": "esgml.training.train",
     "OptimizationEngine": "esgml.optimization.engine",
     "PredictionService": "esgml.serving.integration",
+    "RegulatoryPredictor": "esgml.regulatory.predictor",
     "SeriesSpec": "esgml.core.frames",
     "Settings": "esgml.core.settings",
     "SklearnDetector": "esgml.anomaly.sklearn_detector",

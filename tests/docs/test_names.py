@@ -30,6 +30,7 @@ METHODS = {
     "ModelTrainingPipeline": "train_all_models cross_validate",
     "OptimizationEngine": "solve optimize_with_ga optimize_with_rl problem solver",
     "ModelIntegration": "create_prediction_api create_app",
+    "RegulatoryPredictor": "analyze_regulation predict_compliance_risk",
     "PredictionService": "forecast predict close",
 }
 

@@ -12,10 +12,13 @@ _OF_A_TIME = re.compile(
 )
 _OF = re.compile(r"\b(?:of|dated)(?: the)?(?: \d{1,2}(?: and| or|,| to|-|–)(?: \d{1,2} and)?)? \Z")
 _MADE_ON = re.compile(
-    r"\b(?:Agreement|Convention|Protocol|Treaty|Accord|Charter|Declaration|Conference|Conclusions|Decision"
-    r"|Resolution|Recommendation|Communication|Constitution|Act|Memorandum|Statute|Summit|Directive"
+    r"\b(?:Agreement|Convention|Protocol|Treaty|Accord|Charter|Declaration|Conference"
+    r"|Conclusions|Decision"
+    r"|Resolution|Recommendation|Communication|Constitution|Act|Memorandum|Statute|Summit"
+    r"|Directive"
     r"|Regulation|opinion|proposal)\b"
-    r"[^.;]{0,140}\b(?:adopted|signed|concluded|done|drawn up|made|approved|ratified|endorsed|delivered)"
+    r"[^.;]{0,140}\b(?:adopted|signed|concluded|done|drawn up|made|approved|ratified"
+    r"|endorsed|delivered)"
     r"(?: (?:in|at|by) [^.;,]{2,60})?,?(?: on)? \Z"
 )
 _JOURNAL = re.compile(r"\bOJ\b(?: No)? ?[A-Z]{0,2}[^()]{0,40}\Z|\bp\. ?\d[^()]{0,20}\Z")
@@ -26,7 +29,8 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _TITLE_GOES_ON = re.compile(
-    r"\s+(?:on|amending|establishing|concerning|laying|as regards|repealing|relating|for|supplementing)\b"
+    r"\s+(?:on|amending|establishing|concerning|laying|as regards|repealing|relating|for"
+    r"|supplementing)\b"
 )
 _DONE_AT = re.compile(r"\bDone (?:at|in) [A-Z][\w\s-]{1,40}, (?:on )?(?:this )?\Z")
 

@@ -39,21 +39,30 @@ _DATE = (
     rf"(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: day of)? (?P<m1>{_MONTH}),? (?P<y1>\d{{4}})(?!\d)"
     rf"|(?P<m2>{_MONTH}) (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?, ?(?P<y2>\d{{4}})(?!\d)"
     r"|(?<![\d./-])(?P<y3>(?:19|20)\d{2})-(?P<m3>\d{2})-(?P<d3>\d{2})(?![\d-])"
-    r"|(?<![\d./-])(?P<d4>\d{1,2})(?P<sep>[./])\s?(?P<m4>\d{1,2})(?P=sep)\s?(?P<y4>(?:19|20)\d{2})(?![\d/])"
+    r"|(?<![\d./-])(?P<d4>\d{1,2})(?P<sep>[./])\s?(?P<m4>\d{1,2})(?P=sep)\s?(?P<y4>(?:19"
+    r"|20)\d{2})(?![\d/])"
 )
-_YEARLY = rf"(?P<d5>\d{{1,2}})(?:st|nd|rd|th)? (?P<m5>{_MONTH})(?! \d{{4}})|(?P<m6>{_MONTH}) (?P<d6>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|,? \d{{4}})"
+_YEARLY = (
+    rf"(?P<d5>\d{{1,2}})(?:st|nd|rd|th)? (?P<m5>{_MONTH})(?! \d{{4}})"
+    rf"|(?P<m6>{_MONTH}) (?P<d6>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|,? \d{{4}})"
+)
 _CALENDAR = re.compile(f"{_DATE}|{_YEARLY}")
 _NUMBER = rf"\d{{1,3}}|{SPELLED}"
 _UNIT = r"days?|weeks?|months?|years?|hours?|minutes?"
 #: A length of time: number, kind of day, unit.
 LENGTH = re.compile(
-    rf"(?<![\w.,/-])(?P<n>{_NUMBER})(?: \((?:\d{{1,3}}|[a-z-]+)\))?[ -](?P<kind>(?:(?:consecutive|full|complete|calendar|working|business"
-    rf"|additional|further|previous|preceding|subsequent|successive|civil|marketing|financial|school|fishing|reporting|accounting|trading|clear|more)[ -]){{0,2}})(?P<u>{_UNIT})\b",
+    rf"(?<![\w.,/-])(?P<n>{_NUMBER})(?: \((?:\d{{1,3}}"
+    r"|[a-z-]+)\))?[ -](?P<kind>(?:(?:consecutive|full|complete|calendar|working|business"
+    r"|additional|further|previous|preceding|subsequent|successive|civil|marketing"
+    r"|financial|school|fishing|reporting|accounting|trading|clear"
+    rf"|more)[ -]){{0,2}})(?P<u>{_UNIT})\b",
     re.IGNORECASE,
 )
 #: "the day following", "the twentieth day following", "the first day of the third month after".
 FOLLOWING = re.compile(
-    rf"\b(?:(?P<n>\d{{1,2}}(?:st|nd|rd|th)|{'|'.join(ORDINALS)}) )?(?P<u>day)(?: of the (?:(?P<nth>{'|'.join(ORDINALS)}) )?(?P<month>month))? (?:following|after|thereafter)\b",
+    rf"\b(?:(?P<n>\d{{1,2}}(?:st|nd|rd|th)"
+    rf"|{'|'.join(ORDINALS)}) )?(?P<u>day)(?: of the (?:(?P<nth>{'|'.join(ORDINALS)}) "
+    r")?(?P<month>month))? (?:following|after|thereafter)\b",
     re.IGNORECASE,
 )
 #: "on the day of its publication".
@@ -61,11 +70,16 @@ SAME_DAY = re.compile(r"\bon the (?:day|date) of (?:its|their|the) publication\b
 #: How often: "every two years", "annually", "each year", "on a yearly basis".
 RECURRENCE = re.compile(
     rf"\b(?:every (?:(?P<n>{_NUMBER}|second|third|fourth|fifth|other) )?(?P<u>{_UNIT})\b"
-    rf"|(?P<adverb>annually|yearly|biennially|triennially|biannually|half-yearly|quarterly|monthly|weekly|daily)\b"
-    rf"|on an? (?P<basis>annual|yearly|biennial|half-yearly|six-monthly|quarterly|monthly|weekly|daily) basis"
-    rf"|(?:each|every) (?P<each>(?:calendar |financial |reporting )?year|month|quarter|week|day)\b"
-    rf"|(?:(?P<times>once|twice) (?:a|per|in each|every|each|in every) (?P<per>year|month|quarter|week|day))\b"
-    rf"|(?:each|any|every) (?P<subsequent>subsequent|successive|following) (?P<sn>{_NUMBER})[- ](?P<su>year|month)(?: period)?)",
+    r"|(?P<adverb>annually|yearly|biennially|triennially|biannually|half-yearly|quarterly"
+    r"|monthly|weekly|daily)\b"
+    r"|on an? (?P<basis>annual|yearly|biennial|half-yearly|six-monthly|quarterly|monthly"
+    r"|weekly|daily) basis"
+    r"|(?:each|every) (?P<each>(?:calendar |financial |reporting )?year|month|quarter|week"
+    r"|day)\b"
+    r"|(?:(?P<times>once|twice) (?:a|per|in each|every|each|in every) (?P<per>year|month"
+    r"|quarter|week|day))\b"
+    r"|(?:each|any|every) (?P<subsequent>subsequent|successive"
+    rf"|following) (?P<sn>{_NUMBER})[- ](?P<su>year|month)(?: period)?)",
     re.IGNORECASE,
 )
 _LETTER = {"day": "D", "week": "W", "month": "M", "year": "Y", "hour": "H", "minute": "M"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from esgml.regulatory.document import Document
@@ -18,12 +19,26 @@ _LISTS = (("jurisdiction", JURISDICTIONS), ("authority", AUTHORITIES), ("address
 
 
 @functools.cache
-def _pattern(what: str) -> re.Pattern[str]:
+def _patterns(what: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return names and patterns, longer names first: "economic operators" before "operators".
+
+    One small pattern a name, each starting with letters, is far faster than one large one.
+    """
     named = dict(_LISTS)[what]
-    # longer names first, so that "economic operators" is not read as "operators"
     ordered = sorted(named, key=lambda name: (-len(name), name))
-    number = {name: i for i, name in enumerate(named)}
-    return re.compile("|".join(f"(?P<n{number[name]}>\\b(?:{named[name]})\\b)" for name in ordered))
+    return [(name, re.compile(rf"(?:{named[name]})\b")) for name in ordered]
+
+
+def _named(what: str, text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the names of a kind with their places; the longest name that ends there counts."""
+    claimed: set[int] = set()
+    for name, pattern in _patterns(what):
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            if end in claimed or (start and (text[start - 1].isalnum() or text[start - 1] == "_")):
+                continue
+            claimed.add(end)
+            yield name, start, end
 
 
 def entities(document: Document) -> list[dict[str, Any]]:
@@ -36,13 +51,11 @@ def entities(document: Document) -> list[dict[str, Any]]:
         ``mentions``, ``evidence``, and ``celex`` for an EU act.
     """
     found: list[dict[str, Any]] = []
-    for what, named in _LISTS:
-        names = list(named)
+    for what, _ in _LISTS:
         first: dict[str, tuple[int, int]] = {}
         mentions: dict[str, int] = {}
-        for match in _pattern(what).finditer(document.text):
-            name = names[int((match.lastgroup or "n0")[1:])]
-            first.setdefault(name, match.span())
+        for name, start, end in _named(what, document.text):
+            first.setdefault(name, (start, end))
             mentions[name] = mentions.get(name, 0) + 1
         found += [
             {

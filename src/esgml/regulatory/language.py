@@ -14,24 +14,33 @@ from dataclasses import dataclass
 SUPPORTED = "en"
 
 _SMALL_WORDS = {
-    "en": "the of and to in for shall be by with that this is or any which as not from on at it are"
+    "en": "the of and to in for shall be by with that this is or any which as not from on at it "
+    "are"
     " may such an its under where must has have will than",
-    "de": "der die das und von des den dem zu im mit für auf ist nicht ein eine einer oder werden nach"
+    "de": "der die das und von des den dem zu im mit für auf ist nicht ein eine einer oder "
+    "werden nach"
     " dieser sind bei durch zur zum wird an als gemäß über",
-    "fr": "le la les de des du et à en un une dans par pour que qui au aux est sont sur ne pas ou ce"
+    "fr": "le la les de des du et à en un une dans par pour que qui au aux est sont sur ne pas "
+    "ou ce"
     " cette être conformément avec présent",
     "es": "el la los las de del y en que un una por para con se al o su como es no sobre presente"
     " artículo deberán lo más",
-    "it": "il lo la i gli le di del della dei delle e in un una per con che al alla da dal è sono non"
+    "it": "il lo la i gli le di del della dei delle e in un una per con che al alla da dal è "
+    "sono non"
     " si presente articolo",
-    "pt": "o a os as de do da dos das e em no na um uma por para com que ao se ou não presente artigo"
+    "pt": "o a os as de do da dos das e em no na um uma por para com que ao se ou não presente "
+    "artigo"
     " são pelo pela",
-    "nl": "de het een van en in op te dat die voor met zijn is aan door of niet worden bij wordt als"
+    "nl": "de het een van en in op te dat die voor met zijn is aan door of niet worden bij wordt "
+    "als"
     " deze lid overeenkomstig naar",
-    "pl": "w i z na do o się nie że oraz jest przez dla lub którym są od po za państwa niniejszej ust art",
-    "sv": "och i att det som en av för den med på är till om ett ska inte eller från enligt denna skall"
+    "pl": "w i z na do o się nie że oraz jest przez dla lub którym są od po za państwa "
+    "niniejszej ust art",
+    "sv": "och i att det som en av för den med på är till om ett ska inte eller från enligt "
+    "denna skall"
     " har medlemsstaterna",
-    "da": "og i at det som en af for den med på er til om et skal ikke eller fra denne har artikel"
+    "da": "og i at det som en af for den med på er til om et skal ikke eller fra denne har "
+    "artikel"
     " medlemsstaterne de",
     "fi": "ja on että ei se tai joka tämän mukaisesti sekä jos ovat kun voi myös artiklan",
     "cs": "a v na se je že o pro s z do podle nebo které článku k by jsou být tohoto",

@@ -20,7 +20,8 @@ _LIGATURES = dict(
 )
 _BREAK = re.compile(r"\n\s*")
 _PAGE_HEAD = re.compile(
-    r"^[ \t]{0,20}(?:EN|[LC] ?\d{1,4}/\d{1,4}|OJ [LC],? \d{1,2}\.\d{1,2}\.\d{4}|ELI: \S{1,80}|Page \d{1,4}(?: of \d{1,4})?"
+    r"^[ \t]{0,20}(?:EN|[LC] ?\d{1,4}/\d{1,4}|OJ [LC],? \d{1,2}\.\d{1,2}\.\d{4}"
+    r"|ELI: \S{1,80}|Page \d{1,4}(?: of \d{1,4})?"
     r"|Official Journal of the European (?:Union|Communities))[ \t]{0,20}$",
     re.MULTILINE,
 )
@@ -52,7 +53,8 @@ _KEEPS_HYPHEN = frozenset(
     ]
 )
 _STARTS_NEW = re.compile(
-    r"(?:\([a-z0-9]{1,5}\)|\d{1,3}\.(?!\d)|[-—–•*·])\s|(?:Article|CHAPTER|Section|SECTION|ANNEX)\s"
+    r"(?:\([a-z0-9]{1,5}\)|\d{1,3}\.(?!\d)|[-—–•*·])\s|(?:Article|CHAPTER|Section|SECTION"
+    r"|ANNEX)\s"
 )
 
 

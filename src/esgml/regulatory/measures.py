@@ -10,7 +10,8 @@ _WRITTEN = {
     "basis points": r"basis points?",
     "%": r"%|per cent\b|percent\b",
     "‰": r"‰|per mille\b",
-    "tCO2e": r"(?:metric )?(?:tonnes?|tons?|t) ?(?:of )?(?:CO2|carbon dioxide|CO 2)(?:[ -]?(?:eq|e|equivalents?)\b)?",
+    "tCO2e": r"(?:metric )?(?:tonnes?|tons?|t) ?(?:of )?(?:CO2|carbon dioxide|CO 2)(?:[ -]?(?:eq|e"
+    r"|equivalents?)\b)?",
     "ktCO2e": r"kt ?(?:of )?CO2(?:[ -]?(?:eq|e|equivalents?)\b)?",
     "MtCO2e": r"Mt ?(?:of )?CO2(?:[ -]?(?:eq|e|equivalents?)\b)?",
     "kgCO2e": r"(?:kg|kilograms?) ?(?:of )?CO2(?:[ -]?(?:eq|e|equivalents?)\b)?",
@@ -106,13 +107,19 @@ UNIT = "|".join(
     )
 )
 CURRENCY_BEFORE = (
-    r"(?:EUR|USD|GBP|ECU|SDR|CHF|SEK|DKK|PLN|JPY|CAD|AUD|INR|CNY|US\$|C\$|A\$|€|\$|£|¥|₹|euros?)"
+    r"(?:EUR|USD|GBP|ECU|SDR|CHF|SEK|DKK|PLN|JPY|CAD|AUD|INR|CNY|US\$|C\$|A\$|€|\$|£|¥|₹"
+    r"|euros?)"
 )
-CURRENCY_AFTER = r"(?:EUR\b|euros?\b|€|ECU\b|USD\b|US dollars?\b|dollars\b|GBP\b|pounds sterling\b|SDR\b|units of account\b|CHF\b|SEK\b)"
+CURRENCY_AFTER = (
+    r"(?:EUR\b|euros?\b|€|ECU\b|USD\b|US dollars?\b|dollars\b|GBP\b|pounds sterling\b|SDR\b"
+    r"|units of account\b|CHF\b|SEK\b)"
+)
 #: What a rate is per: "/km", "per tonne".
 PER = (
-    r"(?: ?/ ?| per )(?:(?:kg|g|t|km|kWh|MWh|MJ|GJ|l|litre|Nm3|m3|m2|m³|m²|ha|hectare|tonne|kilogram|kilometre|day|year|hour|month"
-    r"|passenger|vehicle|unit|inhabitant|capita|head|person|allowance|animal|piece|TEU|CO2|100 km)\b|[23³²])(?:/(?:km|MJ|kWh|year))?"
+    r"(?: ?/ ?| per )(?:(?:kg|g|t|km|kWh|MWh|MJ|GJ|l|litre|Nm3|m3|m2|m³|m²|ha|hectare|tonne"
+    r"|kilogram|kilometre|day|year|hour|month"
+    r"|passenger|vehicle|unit|inhabitant|capita|head|person|allowance|animal|piece|TEU|CO2"
+    r"|100 km)\b|[23³²])(?:/(?:km|MJ|kWh|year))?"
 )
 _SYMBOLS = [
     (symbol, re.compile(rf"(?:{written})\Z"))
@@ -128,11 +135,12 @@ NORMAL = {
     "GJ": (1 / 0.0036, "kWh"), "TJ": (1 / 0.0000036, "kWh"), "MJ": (1 / 3.6, "kWh"),
     "toe": (11630.0, "kWh"), "ktoe": (11630e3, "kWh"), "Mtoe": (11630e6, "kWh"), "MW": (1e3, "kW"),
     "GW": (1e6, "kW"), "W": (1e-3, "kW"), "km": (1e3, "m"), "cm": (1e-2, "m"), "mm": (1e-3, "m"),
-    "µm": (1e-6, "m"), "nautical miles": (1852.0, "m"), "miles": (1609.344, "m"), "feet": (0.3048, "m"),
-    "ha": (1e4, "m2"), "km2": (1e6, "m2"), "acres": (4046.8564224, "m2"), "l": (1e-3, "m3"),
-    "hl": (0.1, "m3"), "ml": (1e-6, "m3"), "cm3": (1e-6, "m3"), "kV": (1e3, "V"), "‰": (0.1, "%"),
-    "kHz": (1e3, "Hz"), "MHz": (1e6, "Hz"), "GHz": (1e9, "Hz"), "MPa": (10.0, "bar"), "kPa": (0.01, "bar"),
-    "Gbit/s": (1e3, "Mbit/s"), "basis points": (0.01, "percentage points"),
+    "µm": (1e-6, "m"), "nautical miles": (1852.0, "m"), "miles": (1609.344, "m"),
+    "feet": (0.3048, "m"), "ha": (1e4, "m2"), "km2": (1e6, "m2"), "acres": (4046.8564224, "m2"),
+    "l": (1e-3, "m3"), "hl": (0.1, "m3"), "ml": (1e-6, "m3"), "cm3": (1e-6, "m3"),
+    "kV": (1e3, "V"), "‰": (0.1, "%"), "kHz": (1e3, "Hz"), "MHz": (1e6, "Hz"), "GHz": (1e9, "Hz"),
+    "MPa": (10.0, "bar"), "kPa": (0.01, "bar"), "Gbit/s": (1e3, "Mbit/s"),
+    "basis points": (0.01, "percentage points"),
 }  # fmt: skip
 
 

@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
+_COUNTRIES = """
+    Austria Belgium Bulgaria Croatia Cyprus Denmark Estonia Finland France Germany Greece Hungary
+    Ireland Italy Latvia Lithuania Luxembourg Malta Netherlands Poland Portugal Romania Slovakia
+    Slovenia Spain Sweden Norway Iceland Liechtenstein Switzerland Türkiye Ukraine Japan China India
+    Australia Canada Brazil Mexico Singapore Indonesia Chile Colombia Argentina Kenya Nigeria
+    Vietnam Thailand Philippines Malaysia Russia Israel
+"""
 #: Jurisdiction -> how texts write it.
 JURISDICTIONS = {
-    "European Union": r"European Union|(?<!African )(?<!Soviet )(?<!Credit )\bUnion\b|\bEU\b|European Community|\bCommunity\b(?! (?:of|energy|choice))|Member States?",
-    "European Economic Area": r"\bEEA\b(?! report)|European Economic Area",
-    "United States": r"United States|U\.S\.|\bUSA\b",
+    "European Union": r"European Union|(?<!African )(?<!Soviet )(?<!Credit )\bUnion\b|EU\b"
+    r"|European Community|Community\b(?! (?:of|energy|choice))|Member States?",
+    "European Economic Area": r"EEA\b(?! report)|European Economic Area",
+    "United States": r"United States|U\.S\.|USA\b",
     "California": r"California",
-    "United Kingdom": r"United Kingdom|\bUK\b|Great Britain|England|Scotland|Wales",
-    **{
-        name: name
-        for name in ["Austria", "Belgium", "Bulgaria", "Croatia", "Cyprus", "Denmark", "Estonia", "Finland", "France", "Germany", "Greece", "Hungary", "Ireland", "Italy", "Latvia", "Lithuania", "Luxembourg", "Malta", "Netherlands", "Poland", "Portugal", "Romania", "Slovakia", "Slovenia", "Spain", "Sweden", "Norway", "Iceland", "Liechtenstein", "Switzerland", "Türkiye", "Ukraine", "Japan", "China", "India", "Australia", "Canada", "Brazil", "Mexico", "Singapore", "Indonesia", "Chile", "Colombia", "Argentina", "Kenya", "Nigeria", "Vietnam", "Thailand", "Philippines", "Malaysia", "Russia", "Israel"]
-    },
+    "United Kingdom": r"United Kingdom|UK\b|Great Britain|England|Scotland|Wales",
+    **{name: name for name in _COUNTRIES.split()},
     "Czechia": r"Czechia|Czech Republic",
     "New Zealand": r"New Zealand",
     "South Africa": r"South Africa",
     "South Korea": r"South Korea|Republic of Korea",
     "New York": r"New York",
-}  # fmt: skip
+}
 
 #: Authority -> how texts write it.
 AUTHORITIES = {
-    "European Commission": r"\b(?:the |European )Commission\b(?! Directive| Regulation| Decision| Delegated| Implementing)",
+    "European Commission": (
+        r"(?:the |European )Commission\b(?! Directive| Regulation| Decision| Delegated"
+        r"| Implementing)"
+    ),
     "European Parliament": r"European Parliament",
-    "Council of the European Union": r"\b(?:the|to the|by the) Council\b(?! of Europe)",
+    "Council of the European Union": r"(?:the|to the|by the) Council\b(?! of Europe)",
     "Court of Justice": r"Court of Justice",
     "Court of Auditors": r"Court of Auditors",
-    "European Central Bank": r"European Central Bank|\bECB\b",
-    "European Banking Authority": r"European Banking Authority|\bEBA\b",
-    "European Securities and Markets Authority": r"European Securities and Markets Authority|\bESMA\b",
-    "European Insurance and Occupational Pensions Authority": r"European Insurance and Occupational Pensions Authority|\bEIOPA\b",
-    "European Supervisory Authorities": r"European Supervisory Authorities|\bESAs\b",
+    "European Central Bank": r"European Central Bank|ECB\b",
+    "European Banking Authority": r"European Banking Authority|EBA\b",
+    "European Securities and Markets Authority": (
+        r"European Securities and Markets Authority|ESMA\b"
+    ),
+    "European Insurance and Occupational Pensions Authority": (
+        r"European Insurance and Occupational Pensions Authority|EIOPA\b"
+    ),
+    "European Supervisory Authorities": r"European Supervisory Authorities|ESAs\b",
     "European Environment Agency": r"European Environment Agency",
-    "European Chemicals Agency": r"European Chemicals Agency|\bECHA\b",
-    "European Medicines Agency": r"European Medicines Agency|\bEMA\b",
-    "European Food Safety Authority": r"European Food Safety Authority|\bEFSA\b",
-    "European Maritime Safety Agency": r"European Maritime Safety Agency|\bEMSA\b",
-    "European Union Aviation Safety Agency": r"Aviation Safety Agency|\bEASA\b",
+    "European Chemicals Agency": r"European Chemicals Agency|ECHA\b",
+    "European Medicines Agency": r"European Medicines Agency|EMA\b",
+    "European Food Safety Authority": r"European Food Safety Authority|EFSA\b",
+    "European Maritime Safety Agency": r"European Maritime Safety Agency|EMSA\b",
+    "European Union Aviation Safety Agency": r"Aviation Safety Agency|EASA\b",
     "European Union Agency for Railways": r"Agency for Railways",
-    "Agency for the Cooperation of Energy Regulators": r"Cooperation of Energy Regulators|\bACER\b",
-    "Eurostat": r"\bEurostat\b",
-    "EFRAG": r"\bEFRAG\b",
-    "US Environmental Protection Agency": r"Environmental Protection Agency|\bEPA\b",
-    "US Securities and Exchange Commission": r"Securities and Exchange Commission|\bSEC\b",
-    "California Air Resources Board": r"Air Resources Board|\bCARB\b",
-    "Financial Conduct Authority": r"Financial Conduct Authority|\bFCA\b",
-    "International Sustainability Standards Board": r"International Sustainability Standards Board|\bISSB\b",
-    "International Maritime Organization": r"International Maritime Organi[sz]ation|\bIMO\b",
+    "Agency for the Cooperation of Energy Regulators": r"Cooperation of Energy Regulators|ACER\b",
+    "Eurostat": r"Eurostat\b",
+    "EFRAG": r"EFRAG\b",
+    "US Environmental Protection Agency": r"Environmental Protection Agency|EPA\b",
+    "US Securities and Exchange Commission": r"Securities and Exchange Commission|SEC\b",
+    "California Air Resources Board": r"Air Resources Board|CARB\b",
+    "Financial Conduct Authority": r"Financial Conduct Authority|FCA\b",
+    "International Sustainability Standards Board": (
+        r"International Sustainability Standards Board|ISSB\b"
+    ),
+    "International Maritime Organization": r"International Maritime Organi[sz]ation|IMO\b",
     "competent authorities": r"competent (?:national )?authorit(?:y|ies)",
     "market surveillance authorities": r"market surveillance authorit(?:y|ies)",
     "supervisory authorities": r"supervisory authorit(?:y|ies)",
@@ -55,42 +69,45 @@ AUTHORITIES = {
     "regulatory authorities": r"regulatory authorit(?:y|ies)",
     "resolution authorities": r"resolution authorit(?:y|ies)",
     "notified bodies": r"notified bod(?:y|ies)",
-}  # fmt: skip
+}
 
 #: Addressee -> how texts write it.
 ADDRESSEES = {
     "Member States": r"Member States?",
     "large undertakings": r"large undertakings?",
-    "small and medium-sized undertakings": r"small and medium-sized (?:undertakings|enterprises)|\bSMEs?\b",
+    "small and medium-sized undertakings": (
+        r"small and medium-sized (?:undertakings|enterprises)|SMEs?\b"
+    ),
     "undertakings": r"undertakings?\b",
-    "companies": r"\bcompan(?:y|ies)\b",
-    "operators": r"\boperators?\b(?! of the)",
+    "companies": r"compan(?:y|ies)\b",
+    "operators": r"operators?\b(?! of the)",
     "economic operators": r"economic operators?",
-    "importers": r"\bimporters?\b",
-    "exporters": r"\bexporters?\b",
-    "manufacturers": r"\bmanufacturers?\b",
-    "producers": r"\bproducers?\b",
-    "distributors": r"\bdistributors?\b",
-    "suppliers": r"\bsuppliers?\b",
-    "traders": r"\btraders?\b",
+    "importers": r"importers?\b",
+    "exporters": r"exporters?\b",
+    "manufacturers": r"manufacturers?\b",
+    "producers": r"producers?\b",
+    "distributors": r"distributors?\b",
+    "suppliers": r"suppliers?\b",
+    "traders": r"traders?\b",
     "authorised representatives": r"authorised representatives?",
-    "employers": r"\bemployers?\b",
+    "employers": r"employers?\b",
     "credit institutions": r"credit institutions?",
     "investment firms": r"investment firms?",
     "insurance undertakings": r"(?:re)?insurance undertakings?",
     "financial market participants": r"financial market participants?",
-    "issuers": r"\bissuers?\b",
+    "issuers": r"issuers?\b",
     "aircraft operators": r"aircraft operators?",
-    "shipping companies": r"shipping compan(?:y|ies)|\bshipowners?\b",
+    "shipping companies": r"shipping compan(?:y|ies)|shipowners?\b",
     "fuel suppliers": r"fuel suppliers?",
-    "energy companies": r"energy (?:suppliers?|companies|undertakings?)|electricity undertakings?|gas undertakings?",
+    "energy companies": r"energy (?:suppliers?|companies|undertakings?)|electricity undertakings?"
+    r"|gas undertakings?",
     "system operators": r"(?:transmission|distribution) system operators?",
     "building owners": r"building owners?|owners? of buildings?",
-    "beneficiaries": r"\bbeneficiar(?:y|ies)\b",
-    "applicants": r"\bapplicants?\b",
+    "beneficiaries": r"beneficiar(?:y|ies)\b",
+    "applicants": r"applicants?\b",
     "contracting authorities": r"contracting authorit(?:y|ies)",
-    "farmers": r"\bfarmers?\b",
-    "auditors": r"\b(?:statutory )?auditors?\b(?! of)",
+    "farmers": r"farmers?\b",
+    "auditors": r"(?:statutory )?auditors?\b(?! of)",
     "reporting entities": r"reporting entit(?:y|ies)|covered entit(?:y|ies)",
     "owners and operators": r"owners? (?:or|and) operators?",
-}  # fmt: skip
+}

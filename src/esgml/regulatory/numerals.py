@@ -74,10 +74,14 @@ SCALES = {
 
 _WORD = "|".join(sorted(WORDS, key=len, reverse=True))
 #: A number in words, up to ninety-nine, with an optional scale.
-SPELLED = rf"(?:(?:{'|'.join(_TENS)})[- ](?:{'|'.join(_UNITS[1:10])})|{_WORD})(?:[ -](?:hundred|thousand|million|billion))?"
+SPELLED = (
+    rf"(?:(?:{'|'.join(_TENS)})[- ](?:{'|'.join(_UNITS[1:10])})|{_WORD})(?:[ -](?:hundred"
+    r"|thousand|million|billion))?"
+)
 #: A number in digits, with its thousands apart or not.
 DIGITS = (
-    r"\d{1,3}(?: \d{3})+(?:[.,]\d+)?(?![\d])|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)"
+    r"\d{1,3}(?: \d{3})+(?:[.,]\d+)?(?![\d])|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)"
+    r"|\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)"
     r"|\d+(?:[.,]\d+)?"
 )
 SCALE = r"(?: ?(?:thousand|million|billion|trillion|mn|bn)\b)"

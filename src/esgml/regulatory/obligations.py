@@ -24,39 +24,56 @@ BINDINGNESS = {
     "permission": "permitted",
 }
 _MODAL = re.compile(
-    r"\b(?:(?P<duty>shall|must|(?:is|are) (?:required|obliged|bound) to|(?:has|have) to)(?P<not>,? not\b|, [^,;.]{3,60}, not\b)?(?P<only> be (?:prohibited|forbidden)\b)?"
-    r"|(?P<ban>may not|cannot|(?:is|are) (?:prohibited|forbidden|not (?:allowed|permitted)))\b|(?P<no>(?<=[Nn]o )\w+ (?:shall|may))"
-    r"|(?P<advice>should(?: not)?|(?:is|are) (?:encouraged|recommended|invited) to)\b|(?P<leave>may)\b)",
+    r"\b(?:(?P<duty>shall|must|(?:is|are) (?:required|obliged|bound) to|(?:has"
+    r"|have) to)(?P<not>,? not\b|, [^,;.]{3,60}, not\b)?(?P<only> be (?:prohibited"
+    r"|forbidden)\b)?"
+    r"|(?P<ban>may not|cannot|(?:is|are) (?:prohibited|forbidden|not (?:allowed"
+    r"|permitted)))\b|(?P<no>(?<=[Nn]o )\w+ (?:shall|may))"
+    r"|(?P<advice>should(?: not)?|(?:is|are) (?:encouraged|recommended|invited) to)\b"
+    r"|(?P<leave>may)\b)",
 )
 _OF_ITSELF = re.compile(
-    r"(?:\A|\b)(?:this|the present|that) (?:regulation|directive|decision|act|law|article|paragraph|section|chapter|annex|title|part)\Z"
-    r"|\b(?:Articles?|paragraphs?|points?|Annex(?:es)?|Chapters?|Sections?|Titles?|References?|subparagraphs?|provisions?)(?: (?:[\dIVXLC(][\w()]*|[a-z]\)|and|or|to|of|the|this|repealed|Regulation|Directive|first|second|third|subparagraph|,))*\Z",
+    r"(?:\A|\b)(?:this|the present|that) (?:regulation|directive|decision|act|law|article"
+    r"|paragraph|section|chapter|annex|title|part)\Z"
+    r"|\b(?:Articles?|paragraphs?|points?|Annex(?:es)?|Chapters?|Sections?|Titles?"
+    r"|References?|subparagraphs?|provisions?)(?: (?:[\dIVXLC(][\w()]*|[a-z]\)|and|or|to|of"
+    r"|the|this|repealed|Regulation|Directive|first|second|third|subparagraph|,))*\Z",
     re.IGNORECASE,
 )
 _SELF_VERB = re.compile(
-    r"\s+(?:not )?(?:enter into force|apply|be binding|come into (?:force|effect)|take effect|be (?:construed|understood|read|deemed|considered|repealed|amended|deleted|replaced)|mean|cease|expire|continue to apply)\b"
+    r"\s+(?:not )?(?:enter into force|apply|be binding|come into (?:force|effect)"
+    r"|take effect|be (?:construed|understood|read|deemed|considered|repealed|amended"
+    r"|deleted|replaced)|mean|cease|expire|continue to apply)\b"
 )
 _CONDITION = re.compile(
-    r"\A(?:(?:Where|If|When|Whenever|Unless|In (?:the )?(?:case|event) (?:of|that|where)|Provided that|Subject to|Without prejudice to|By way of derogation from|Before|After|Until|By|From|As of|Within|Following)\b)"
+    r"\A(?:(?:Where|If|When|Whenever|Unless|In (?:the )?(?:case|event) (?:of|that|where)"
+    r"|Provided that|Subject to|Without prejudice to|By way of derogation from|Before|After"
+    r"|Until|By|From|As of|Within|Following)\b)"
 )
 _LATER_CONDITION = re.compile(
-    r",? (?:unless|where|if|provided that|except (?:where|when|if|that)|only if|in so far as|insofar as|on condition that)\b",
+    r",? (?:unless|where|if|provided that|except (?:where|when|if|that)|only if"
+    r"|in so far as|insofar as|on condition that)\b",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
     r"\A(?:Article \d+[a-z]?\b\.?\s+|[‘“\"]?\d{1,3}[a-z]?\.\s+|\([a-z0-9]{1,5}\)\s+|[-—–•]\s+)+"
 )
 _DETERMINED = re.compile(
-    r"(?:The|the|Each|each|Every|every|Any|any|All|all|No|no|A|a|An|an|Such|such|Those|those|These|these|Both|both|It|it|They|they|He|Member States?|[A-Z][\w’'&-]*)\b"
+    r"(?:The|the|Each|each|Every|every|Any|any|All|all|No|no|A|a|An|an|Such|such|Those"
+    r"|those|These|these|Both|both|It|it|They|they|He|Member States?|[A-Z][\w’'&-]*)\b"
 )
 _BY_WHOM = re.compile(
-    r"\bby ((?:the |an? |each |any )?(?!means|way|virtue|reason|\d|[A-Z]?[a-z]*ing\b)[A-Za-z][\w’' -]{2,60}?)(?= (?:in|on|to|within|at|of|for|by|and|pursuant|under|with|which|that|no|not|as|before|after)\b|[.,;:]|\Z)"
+    r"\bby ((?:the |an? |each |any )?(?!means|way|virtue|reason|\d"
+    r"|[A-Z]?[a-z]*ing\b)[A-Za-z][\w’' -]{2,60}?)(?= (?:in|on|to|within|at|of|for|by|and"
+    r"|pursuant|under|with|which|that|no|not|as|before|after)\b|[.,;:]|\Z)"
 )
 _ASIDE = re.compile(
-    r",? (?:when|where|acting|in accordance|within|after|upon|if|as|following|on|in|by|for|with|under|at|before|until|taking|having|pursuant|subject)\b[^,]*\Z"
+    r",? (?:when|where|acting|in accordance|within|after|upon|if|as|following|on|in|by|for"
+    r"|with|under|at|before|until|taking|having|pursuant|subject)\b[^,]*\Z"
 )
 _AFTER_HEADING = re.compile(
-    r"(?<=[a-z)] )(?:The|Each|Every|Any|No|Where|Member States?|This|These|Those|In|If|An|A|When|By|From|On|For|Without)\b"
+    r"(?<=[a-z)] )(?:The|Each|Every|Any|No|Where|Member States?|This|These|Those|In|If|An|A"
+    r"|When|By|From|On|For|Without)\b"
 )
 _PASSIVE = re.compile(r"(?:not )?(?:also )?be \w+(?:ed|n|t|de)\b")
 _ENTERS = re.compile(r"\s+(?:not )?enter into force\b")
@@ -176,8 +193,11 @@ def _who(text: str, start: int, modal: int) -> tuple[int, int] | None:
 def _is_actor(subject: str) -> bool:
     return bool(
         re.search(
-            r"\b(?:States?|Commission|Council|Parliament|Agency|Authority|authorit(?:y|ies)|undertakings?|operators?|compan(?:y|ies)"
-            r"|manufacturers?|importers?|distributors?|producers?|suppliers?|providers?|persons?|employers?|institutions?|bod(?:y|ies)|parties|party|holders?|owners?|firms?|entit(?:y|ies)|applicants?|they|it)\Z",
+            r"\b(?:States?|Commission|Council|Parliament|Agency|Authority|authorit(?:y|ies)"
+            r"|undertakings?|operators?|compan(?:y|ies)"
+            r"|manufacturers?|importers?|distributors?|producers?|suppliers?|providers?|persons?"
+            r"|employers?|institutions?|bod(?:y|ies)|parties|party|holders?|owners?|firms?"
+            r"|entit(?:y|ies)|applicants?|they|it)\Z",
             subject.strip(),
             re.IGNORECASE,
         )

@@ -179,7 +179,8 @@ def _shipped_areas(text: str) -> list[dict[str, Any]]:
 def _shipped_significance(text: str) -> dict[str, Any] | None:
     from esgml.regulatory.significance import significance
 
-    return significance(text)
+    found = significance(text)
+    return None if found["probability"] is None or found["evidence"] is None else found
 
 
 def _placed(document: Document, item: Mapping[str, Any]) -> dict[str, Any]:

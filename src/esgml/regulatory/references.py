@@ -1,4 +1,4 @@
-"""References to other acts, by their number: EU acts (with CELEX number), US and international law."""
+"""References to other acts, by their number: EU acts (with CELEX number), US and other law."""
 
 from __future__ import annotations
 
@@ -6,20 +6,33 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_KIND = r"(?:(?:Commission |Council )?(?:Delegated |Implementing |Framework )?(?:Regulations?|Directives?|Decisions?))"
+_KIND = (
+    r"(?:(?:Commission |Council )?(?:Delegated |Implementing |Framework )?(?:Regulations?"
+    r"|Directives?|Decisions?))"
+)
 _EU_NEW = re.compile(
-    rf"\b(?P<kind>{_KIND}) \((?:EU|EC|EEC|CFSP|EU, Euratom|Euratom|EC, Euratom)\) (?:No )?(?P<a>\d{{1,4}})/(?P<b>\d{{1,4}})\b"
+    rf"\b(?P<kind>{_KIND}) \((?:EU|EC|EEC|CFSP|EU, Euratom|Euratom"
+    rf"|EC, Euratom)\) (?:No )?(?P<a>\d{{1,4}})/(?P<b>\d{{1,4}})\b"
 )
 _EU_OLD = re.compile(
-    rf"\b(?P<kind>{_KIND}) (?:No )?(?P<a>\d{{2,4}})/(?P<b>\d{{1,4}})/(?:EU|EC|EEC|Euratom|ECSC|JHA|CFSP)\b"
+    rf"\b(?P<kind>{_KIND}) (?:No )?(?P<a>\d{{2,4}})/(?P<b>\d{{1,4}})/(?:EU|EC|EEC|Euratom"
+    r"|ECSC|JHA|CFSP)\b"
 )
 _MORE = re.compile(
-    r"(?:,| and|, and| or) (?:\((?:EU|EC|EEC|EU, Euratom)\) )?(?:No )?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?:EU|EC|EEC|Euratom))?(?![\d/])"
+    r"(?:,| and|, and| or) (?:\((?:EU|EC|EEC"
+    r"|EU, Euratom)\) )?(?:No )?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?:EU|EC|EEC"
+    r"|Euratom))?(?![\d/])"
 )
 _OTHER = re.compile(
-    r"\b(?:\d{1,2} U\.?S\.?C\.? (?:§+ ?)?\d+[a-z]?(?:-\d+)?|\d{1,2} C\.?F\.?R\.? (?:[Pp]arts? |§+ ?)?\d+(?:\.\d+)?|(?:S\.?B\.?|A\.?B\.?|SB|AB) ?\d{2,4}\b(?![\d ]*(?:tonnes|kg))"
-    r"|Public Law \d+-\d+|(?:IFRS|IAS) S?\d+|ISO(?:/IEC)? \d{3,5}(?:-\d+)?|EN \d{3,5}|Paris Agreement|Kyoto Protocol|Montreal Protocol|Basel Convention|Stockholm Convention"
-    r"|Clean Air Act|Clean Water Act|Climate Change Act \d{4}|Companies Act \d{4}|TFEU|Treaty on (?:the Functioning of the )?European Union|Charter of Fundamental Rights)\b"
+    r"\b(?:\d{1,2} U\.?S\.?C\.? (?:§+ ?)?\d+[a-z]?(?:-\d+)?"
+    r"|\d{1,2} C\.?F\.?R\.? (?:[Pp]arts? |§+ ?)?\d+(?:\.\d+)?|(?:S\.?B\.?|A\.?B\.?|SB"
+    r"|AB) ?\d{2,4}\b(?![\d ]*(?:tonnes|kg))"
+    r"|Public Law \d+-\d+|(?:IFRS|IAS) S?\d+|ISO(?:/IEC)? \d{3,5}(?:-\d+)?|EN \d{3,5}"
+    r"|Paris Agreement|Kyoto Protocol|Montreal Protocol|Basel Convention"
+    r"|Stockholm Convention"
+    r"|Clean Air Act|Clean Water Act|Climate Change Act \d{4}|Companies Act \d{4}|TFEU"
+    r"|Treaty on (?:the Functioning of the )?European Union"
+    r"|Charter of Fundamental Rights)\b"
 )
 
 

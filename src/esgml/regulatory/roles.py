@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from esgml.regulatory.moments import Moment
+from esgml.regulatory.moment import Moment
 
 #: Every role, with what it means.
 ROLES = {
@@ -34,12 +34,15 @@ _TRANSPOSE = re.compile(
     re.IGNORECASE,
 )
 _REPORT = re.compile(
-    r"\b(?:reports?|notif(?:y|ied|ies)|inform|submit(?:ted|s)?|communicat(?:e|ed)|transmit(?:ted|s)?|publish(?:ed)?|present(?:ed)?"
-    r"|forward(?:ed)?|send|sent|disclose[sd]?|declar(?:e|ed|ation)|provide[sd]?|make (?:public|available))\b",
+    r"\b(?:reports?|notif(?:y|ied|ies)|inform|submit(?:ted|s)?|communicat(?:e|ed)"
+    r"|transmit(?:ted|s)?|publish(?:ed)?|present(?:ed)?"
+    r"|forward(?:ed)?|send|sent|disclose[sd]?|declar(?:e|ed|ation)|provide[sd]?"
+    r"|make (?:public|available))\b",
     re.IGNORECASE,
 )
 _REVIEW = re.compile(
-    r"\b(?:review(?:ed|s)?|evaluat(?:e[sd]?|ions?)|assess(?:ed|es)?|re-?examine[sd]?|examine[sd]?|revise[sd]?)\b",
+    r"\b(?:review(?:ed|s)?|evaluat(?:e[sd]?|ions?)|assess(?:ed|es)?|re-?examine[sd]?"
+    r"|examine[sd]?|revise[sd]?)\b",
     re.IGNORECASE,
 )
 _APPLY = re.compile(

@@ -12,11 +12,19 @@ KINDS = {
     "prison": (1.0, r"\bimprison\w+|\bcustodial sentence"),
     "share of turnover": (1.0, r"\b(?:fines?|penalt(?:y|ies))\b[^.;]{0,160}\bturnover\b"),
     "criminal": (0.9, r"\bcriminal (?:penalt|sanction|offence|liabilit)\w*"),
-    "fine": (0.8, r"\b(?:administrative |civil |pecuniary )?(?:fines?|pecuniary sanctions?|excess emissions penalt(?:y|ies))\b|\bliable to (?:a|an|pay)\b"),
-    "loss of rights": (0.7, r"\b(?:exclu(?:de|ded|sion) from (?:public procurement|public funding|participation|tender)|withdraw(?:al|n)? of (?:the )?(?:authorisation|licence|permit)|confiscation|prohibit\w* from placing|revo(?:ke|cation) of (?:the )?(?:authorisation|licence|permit|registration))\b"),
+    "fine": (0.8, 
+        r"\b(?:administrative |civil |pecuniary )?(?:fines?|pecuniary sanctions?"
+        r"|excess emissions penalt(?:y|ies))\b|\bliable to (?:a|an|pay)\b"),
+    "loss of rights": (0.7, 
+        r"\b(?:exclu(?:de|ded|sion) from (?:public procurement|public funding|participation"
+        r"|tender)|withdraw(?:al|n)? of (?:the )?(?:authorisation|licence|permit)|confiscation"
+        r"|prohibit\w* from placing|revo(?:ke|cation) of (?:the )?(?:authorisation|licence"
+        r"|permit|registration))\b"),
     "penalty": (0.6, r"\bpenalt(?:y|ies)\b|\bsanctions?\b"),
     "liability": (0.5, r"\bcivil liabilit\w+|\bliable for (?:the )?damage"),
-    "publicity": (0.3, r"\bpublic (?:statement|warning)\b|\bpublish\w* (?:the )?(?:names? of|decisions? on) [^.;]{0,40}\b(?:breach|infringe|penalt|fail)\w*"),
+    "publicity": (0.3, 
+        r"\bpublic (?:statement|warning)\b|\bpublish\w* (?:the )?(?:names? of"
+        r"|decisions? on) [^.;]{0,40}\b(?:breach|infringe|penalt|fail)\w*"),
 }  # fmt: skip
 _PATTERNS = [
     (name, gravity, re.compile(text, re.IGNORECASE)) for name, (gravity, text) in KINDS.items()

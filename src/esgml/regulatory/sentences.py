@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 _STOP = re.compile(r"[.!?][)\]’'\"”]*(?=\s)|\n+")
 #: Most characters of a sentence; a longer one, a list of a whole annex, is cut.
-LONGEST = 6000
+LONGEST = 3000
+_WIDEST_CLAUSE = 600
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[])(?:No|Nos|Art|Arts|Sec|para|paras|vol|p|pp|cf|e\.g|i\.e|etc|al|Dr|Mr|Mrs|Ms|St|approx"
     r"|Inc|Ltd|Co|Corp|U\.S|U\.K|U\.S\.C|C\.F\.R|Fed|Reg|Stat|resp|incl|max|min|[A-Z])$"
@@ -56,14 +58,10 @@ def _is_end(text: str, stop: int, end: int) -> bool:
 
 def _split_numbered(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield a stretch cut before each paragraph number inside it, trimmed."""
-    cuts = [start]
-    for match in _HEADING.finditer(text, start, end):
-        if match.start() > start and not _REFERS.search(
-            text, max(start, match.start() - 16), match.start()
-        ):
-            cuts.append(match.start())
-    cuts.append(end)
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    headings = [m.start() for m in _HEADING.finditer(text, start, end) if m.start() > start]
+    inner = [at for at in headings if not _REFERS.search(text, max(start, at - 16), at)]
+    cuts = [start, *inner, end]
+    for a, b in pairwise(cuts):
         yield from _bounded(text, *trim(text, a, b))
 
 
@@ -86,6 +84,8 @@ def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def clause(text: str, start: int, end: int, at: int) -> tuple[int, int]:
     """Return the clause of the sentence ``text[start:end]`` that the position `at` is in."""
+    # a clause is near its verb; to look further would cost the square of a long list
+    start, end = max(start, at - _WIDEST_CLAUSE), min(end, at + _WIDEST_CLAUSE)
     for match in _CLAUSE.finditer(text, start, end):
         if match.end() <= at:
             start = match.end()

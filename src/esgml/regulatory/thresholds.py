@@ -19,33 +19,43 @@ from esgml.regulatory.numerals import DIGITS, SCALE, SPELLED, decimal_comma, val
 
 _NUMBER = rf"(?:{DIGITS}){SCALE}?|(?:{SPELLED}){SCALE}?"
 _MONEY = re.compile(
-    rf"(?<![\w.])(?P<c1>{measures.CURRENCY_BEFORE}) ?(?P<n1>(?:{DIGITS})(?:{SCALE}|m\b|bn\b)?)(?:(?: to | and |[-–])(?:{measures.CURRENCY_BEFORE} ?)?(?P<n1b>(?:{DIGITS}){SCALE}?))?"
+    rf"(?<![\w.])(?P<c1>{measures.CURRENCY_BEFORE}) ?(?P<n1>(?:{DIGITS})(?:{SCALE}|m\b"
+    r"|bn\b)?)(?:(?: to | and |[-–])"
+    rf"(?:{measures.CURRENCY_BEFORE} ?)?(?P<n1b>(?:{DIGITS}){SCALE}?))?"
     rf"|(?<![\w.,/])(?P<n2>{_NUMBER}) ?(?P<c2>{measures.CURRENCY_AFTER})",
 )
 _QUANTITY = re.compile(
-    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: ?|-)(?P<u>{measures.UNIT})(?P<per>{measures.PER})?(?![\w])",
+    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: ?"
+    rf"|-)(?P<u>{measures.UNIT})(?P<per>{measures.PER})?(?![\w])",
     re.IGNORECASE,
 )
 _FIRST_OF_TWO = re.compile(
-    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: (?:to|and|or|until) |, |[-–]| (?:and|or) (?:up to|not more than) )\Z",
+    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: (?:to|and|or|until) |, |[-–]| (?:and|or) (?:up to"
+    r"|not more than) )\Z",
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    rf"\b(?P<n>{_NUMBER})(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
+    rf"\b(?P<n>{_NUMBER})(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}"
+    rf"|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)"
+    rf"(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
 )
 _A_YEAR = re.compile(r"(?:19|20)\d{2}")
 #: The one threshold without a unit that matters here: of a refrigerant.
 _WARMING = re.compile(
-    rf"\b(?:[Gg]lobal [Ww]arming [Pp]otential|GWP)\b(?: \(GWP\))?(?: (?!year)[a-z]+){{0,6}} (?P<n>{DIGITS})(?![\w-])"
+    r"\b(?:[Gg]lobal [Ww]arming [Pp]otential"
+    rf"|GWP)\b(?: \(GWP\))?(?: (?!year)[a-z]+){{0,6}} (?P<n>{DIGITS})(?![\w-])"
 )
 _FRACTION = re.compile(
-    r"\b(?P<f>(?:one|two|three|four)[- ](?:thirds?|quarters?|fifths?)|(?:one[- ])?half|a (?:third|quarter))(?= (?:of|majority)\b)",
+    r"\b(?P<f>(?:one|two|three|four)[- ](?:thirds?|quarters?|fifths?)|(?:one[- ])?half"
+    r"|a (?:third|quarter))(?= (?:of|majority)\b)",
     re.IGNORECASE,
 )
 _FRACTIONS = {"third": 3, "quarter": 4, "fifth": 5, "half": 2}
 _REFERS = re.compile(
-    r"\b(?:Articles?|Art\.|paragraphs?|points?|Annex(?:es)?|No|Nos|Parts?|Sections?|Chapters?|Titles?|Tables?|columns?|footnotes?|[Cc]ategor(?:y|ies)|[Cc]lass(?:es)?"
-    r"|Phase|Stage|Tier|indents?|Rules?|Scope|scope|Level|level|Group|Schedule|item|items|step|Appendix|Module|OJ [LC]|p\.|EN|ISO|Euro|PM|CO|Type) ?\Z"
+    r"\b(?:Articles?|Art\.|paragraphs?|points?|Annex(?:es)?|No|Nos|Parts?|Sections?"
+    r"|Chapters?|Titles?|Tables?|columns?|footnotes?|[Cc]ategor(?:y|ies)|[Cc]lass(?:es)?"
+    r"|Phase|Stage|Tier|indents?|Rules?|Scope|scope|Level|level|Group|Schedule|item|items"
+    r"|step|Appendix|Module|OJ [LC]|p\.|EN|ISO|Euro|PM|CO|Type) ?\Z"
 )
 _NO_NOUN = frozenset(
     [
@@ -225,11 +235,15 @@ class _Reader:
                 continue
             self._first_of_two(text, start, match, unit, per, found)
             found.append((match.start(), match.end(), match["n"], unit, per))
-        for match in _WARMING.finditer(text, start, end):
-            found.append((match.start("n"), match.end("n"), match["n"], "GWP", ""))
-        for match in _FRACTION.finditer(text, start, end):
-            if free(*match.span()):
-                found.append((*match.span(), match[0], "share", ""))
+        found += [
+            (*match.span("n"), match["n"], "GWP", "")
+            for match in _WARMING.finditer(text, start, end)
+        ]
+        found += [
+            (*match.span(), match[0], "share", "")
+            for match in _FRACTION.finditer(text, start, end)
+            if free(*match.span())
+        ]
         found += [one for one in self._counts(start, end) if free(*one[:2])]
         previous: tuple[int, str] | None = None
         for first, last, number, unit, per in sorted(found):

@@ -16,7 +16,8 @@ from typing import Any
 
 from esgml.regulatory import dates
 from esgml.regulatory.document import Document
-from esgml.regulatory.moments import Moment, moments
+from esgml.regulatory.moment import Moment
+from esgml.regulatory.moments import moments
 from esgml.regulatory.roles import role
 
 _ANCHORS = (
@@ -26,8 +27,10 @@ _ANCHORS = (
     ("adoption", re.compile(r"\badoption\b", re.IGNORECASE)),
 )
 _THIS_ACT = re.compile(
-    r"\A(?:(?:‘|“|\")?\d{1,3}[a-z]?\. )?(?:Article \S+ )?(?:[A-Z][a-z]+(?: [a-z]+){0,6} )?(?:\d{1,3}\. )?"
-    r"(?:This|The present) (?:Regulation|Directive|Decision|Act|Law|Order) (?:shall |will )?(?:enters?|appl(?:y|ies)|be applicable|comes?)",
+    r"\A(?:(?:‘|“|\")?\d{1,3}[a-z]?\. )?(?:Article \S+ )?(?:[A-Z][a-z]+(?: [a-z]+){0,6} "
+    r")?(?:\d{1,3}\. )?"
+    r"(?:This|The present) (?:Regulation|Directive|Decision|Act|Law|Order) (?:shall "
+    r"|will )?(?:enters?|appl(?:y|ies)|be applicable|comes?)",
 )
 _IT = re.compile(r"\A(?:It|They) shall (?:apply|enter)")
 
@@ -157,10 +160,11 @@ def _contradictions(of_this_act: list[dict[str, Any]]) -> list[dict[str, Any]]:
         here = [one for one in of_this_act if one["what"] == what and one["kind"] == "date"]
         days = sorted({one["date"] for one in here})
         if len(days) > 1:
+            name = what.replace("_", " ")
             found.append(
                 {
                     "code": "contradiction",
-                    "message": f"{what.replace('_', ' ')} of the act is given as {' and '.join(days)}.",
+                    "message": f"{name} of the act is given as {' and '.join(days)}.",
                     "evidence": here[0]["evidence"],
                     "other_evidence": [one["evidence"] for one in here[1:]],
                 }
