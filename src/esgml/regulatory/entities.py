@@ -26,7 +26,11 @@ def _patterns(what: str) -> list[tuple[str, re.Pattern[str]]]:
     """
     named = dict(_LISTS)[what]
     ordered = sorted(named, key=lambda name: (-len(name), name))
-    return [(name, re.compile(rf"(?:{named[name]})\b")) for name in ordered]
+    # a name of common words may start a sentence; a proper name is written one way
+    return [
+        (name, re.compile(rf"(?:{named[name]})\b", re.IGNORECASE if name.islower() else 0))
+        for name in ordered
+    ]
 
 
 def _named(what: str, text: str) -> Iterator[tuple[str, int, int]]:

@@ -112,7 +112,10 @@ def moments(text: str, start: int, end: int) -> list[Moment]:
             if begins is None:
                 take(moment)
             else:
-                take(replace(moment, starts=begins[1]), (point.start, point.end), begins[0])
+                take(
+                    replace(moment, starts=begins[1], end=begins[0][1]),
+                    (point.start, begins[0][1]),
+                )
     for moment in _year_periods(text, start, end):
         if free(moment.start, moment.end):
             take(moment)

@@ -1,0 +1,49 @@
+"""The extractor against passages annotated by reading, before there was an extractor."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    path = list(sys.path)
+    spec = importlib.util.spec_from_file_location(
+        "bench_extraction", FOLDER / "bench_extraction.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.path[:] = path
+    return module
+
+
+@pytest.mark.parametrize(("sample", "passages", "times", "quantities"),
+                         [("1", 50, 76, 27), ("2", 25, 29, 10)])  # fmt: skip
+def test_annotations_are_where_they_say(bench, sample, passages, times, quantities):
+    found = bench.passages(sample)
+    assert len(found) == passages
+    assert sum(len(one["timeline"]) for one in found) == times
+    assert sum(len(one["thresholds"]) for one in found) == quantities
+    assert len({one["celex"] for one in found}) == passages
+    for one in found:
+        for item in one["timeline"] + one["thresholds"]:
+            start = item["start"]
+            assert one["text"][start : start + len(item["quote"])] == item["quote"]
+
+
+@pytest.mark.parametrize("kind", ["timeline", "thresholds"])
+@pytest.mark.parametrize("sample", ["1", "2"])
+def test_recall_and_precision_hold(bench, sample, kind):
+    score = bench.score(sample, kind, bench.extracted)
+    assert score["recall"] >= bench.TARGET and score["precision"] >= bench.TARGET
+
+
+def test_the_scorer_counts_each_item_once(bench):
+    wanted = [("P2M", 0, 5, {}), ("P2M", 10, 15, {})]
+    pairs, missed, extra = bench.match(wanted, [("P2M", 3, 12, {}), ("P1M", 10, 15, {})])
+    assert len(pairs) == 1 and len(missed) == 1 and len(extra) == 1
+    assert bench.rates([(1, 2, 2)]) == (0.5, 0.5)
