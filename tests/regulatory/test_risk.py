@@ -11,9 +11,9 @@ pytest.importorskip("yaml", reason="the extra 'text' is not installed")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esgml.core.errors import DataError, NotFoundError, UsageError
+from esgml.core.errors import DataError, EsgmlError, NotFoundError, UsageError
 from esgml.regulatory.knowledge import knowledge
-from esgml.regulatory.organization import ACTIVITIES, organization
+from esgml.regulatory.organization import ACTIVITIES, Organization, organization
 from esgml.regulatory.readiness import metrics_in, with_tables
 from esgml.regulatory.risk import compliance_risk, index, overall, urgency
 from esgml.regulatory.risk_request import answer_schema, request_schema, risk
@@ -204,6 +204,25 @@ def test_what_it_has_is_read_from_its_own_tables():
 def test_a_wrong_request_is_refused(request_, kind):
     with pytest.raises(kind):
         risk(request_)
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(Organization.model_fields)), junk, max_size=4), junk)
+def test_whatever_is_sent_is_answered_or_refused_with_a_place(fields, other):
+    for request_ in ({"organization": fields}, {"organization": other}, other):
+        try:
+            answer = risk(request_)
+        except EsgmlError as error:
+            assert error.message and error.code
+        else:
+            json.dumps(answer, allow_nan=False)
 
 
 def test_the_schemas_describe_what_is_taken_and_given():

@@ -259,12 +259,18 @@ def reasons(result: Applicability) -> list[dict[str, Any]]:
     if not decision.routes:
         found.append(_unborn(result))
     deciding = decision.deciding()
+    said: set[str] = set()
     for route in deciding or decision.routes:
         lines = route.outcome.open or route.outcome.lines
         if route.answer == "no" and route.outcome.answer == "no":
             lines = tuple(x for x in route.outcome.lines if x.answer == "no") or lines
             others = tuple(x for x in route.outcome.lines if x.answer == "yes")
             lines = others + lines
+        # Figures of a group that are those of the organization itself were said before.
+        plain = {line.text.removeprefix("group ") for line in lines}
+        if plain <= said and plain != {line.text for line in lines}:
+            continue
+        said |= plain
         for line in dict.fromkeys(lines):
             one = _sentence(line.text, line.answer, route.fact)
             one["given"] = {line.field: line.given}

@@ -165,6 +165,7 @@ Power = Annotated[Quantity, _of("MW")]
 Emissions = Annotated[Quantity, _of("tCO2e")]
 Area = Annotated[Quantity, _of("m^2")]
 Count = Annotated[float, pydantic.Field(ge=0, le=1e8, allow_inf_nan=False, strict=True)]
+Name = Annotated[str, pydantic.Field(max_length=200)]
 Sector = Annotated[str, pydantic.Field(pattern=r"^[A-U](\d{2}(\.\d{1,2})?)?$")]
 Place = Annotated[str, pydantic.AfterValidator(place_code)]
 
@@ -251,13 +252,13 @@ class Organization(Figures):
         None, description="useful floor area of the largest non-residential building in the EU"
     )
     claims: Mapping[str, bool] | None = pydantic.Field(
-        None, description="exemptions it claims, by the id of the fact"
+        None, max_length=500, description="exemptions it claims, by the id of the fact"
     )
-    available_data: tuple[str, ...] | None = pydantic.Field(
+    available_data: tuple[Name, ...] | None = pydantic.Field(
         None, max_length=2000, description="data points or metrics it can report today"
     )
     rates: Mapping[str, float] | None = pydantic.Field(
-        None, description="exchange rates such as {'USD/EUR': 0.92}: one USD in EUR"
+        None, max_length=500, description="exchange rates such as {'USD/EUR': 0.92}: one USD in EUR"
     )
 
     @pydantic.field_validator("activities", mode="before")
