@@ -38,8 +38,11 @@ def spare(size, rate, margin):  # type: ignore[no-untyped-def]
 
     `margin` standard deviations of that count are kept back, for a pool is but a sample.
     """
-    allowed = rate * (size + 1) - margin * np.sqrt(rate * (1 - rate) * (size + 1))
-    return int(np.floor(allowed)) - 1
+    expected = rate * (size + 1)
+    if expected < 2.0:
+        return -1
+    allowed = expected - margin * np.sqrt(expected * (1 - rate))
+    return max(int(np.floor(allowed)) - 1, 0)
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -85,7 +88,7 @@ def watch(  # type: ignore[no-untyped-def]
             alarm[i] = True
             begins[i] = whole[QUIET] > quiet
             whole[QUIET] = 0
-        if raising and not certain[i] and not excused[i] and not np.isnan(threshold[i]):
+        if raising and not certain[i] and not excused[i] and not np.isnan(s):
             missed = target - (1.0 if raised else 0.0)
             rate[0] = min(max(rate[0] + speed * missed, least * target), most * target)
         # scores of an open event wait; what has waited long enough joins the pool

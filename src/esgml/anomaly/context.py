@@ -61,8 +61,9 @@ PROFILES = (
 LEVEL = len(PROFILES) - 1
 SCORED = tuple(i for i, p in enumerate(PROFILES) if p.scored)
 #: Clip of what a strange reading teaches, fewest values of a slot, and
-#: how much the spread of the same hour and of all hours weigh beside that of the slot.
-SETTINGS = (2.0, 3.0, 6.0, 2.0)
+#: how much the spread of the same hour and of all hours weigh beside that of the slot; how
+#: many deviations a reading may be away inside windows.
+SETTINGS = (2.0, 3.0, 6.0, 2.0, 6.0)
 _GROUPS = 24
 _ARRAYS = (
     "mean",

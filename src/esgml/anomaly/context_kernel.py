@@ -90,6 +90,16 @@ def _derive(x, ring, position, short, reals, out):  # type: ignore[no-untyped-de
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _scale(n, own, group, whole, memory, pool_group, pool_whole):  # type: ignore[no-untyped-def]
+    """Return the standard deviation of a slot: its own spread, shrunk to that of its like."""
+    weight = min(n, memory) - 1
+    return 1.2533 * np.sqrt(
+        (weight * own**2 + pool_group * group**2 + pool_whole * whole**2)
+        / (weight + pool_group + pool_whole)
+    )
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def advance(  # type: ignore[no-untyped-def]
     x,
     slot,
@@ -125,7 +135,7 @@ def advance(  # type: ignore[no-untyped-def]
     ``scale`` the profile itself, ``runs[i]`` how long the value has not changed. NaN where
     there is not enough history, and for every feature of a missing reading.
     """
-    clip, least, pool_group, pool_whole = settings
+    clip, least, pool_group, pool_whole, window_clip = settings
     derived = np.empty(QUANTITIES)
     length = len(ring)
     groups = group_spread.shape[1]
@@ -153,8 +163,22 @@ def advance(  # type: ignore[no-untyped-def]
         if reals[SIZE_COUNT] == 0:
             reals[LEVEL] = value
             reals[SIZE] = abs(value)
-        _derive(value, ring, whole[POSITION], short, reals, derived)
         group = ((slot[i] % day) * groups) // day
+        cell = offsets[0] + slot[i] % slots[0]
+        if count[cell] >= least and whole[SEEN] > span:
+            # windows hold a strange reading as a bounded one, lest it haunt the day after it
+            s = _scale(
+                count[cell],
+                spread[cell],
+                group_spread[0, group],
+                whole_spread[0],
+                spread_memories[0],
+                pool_group,
+                pool_whole,
+            )
+            bound = window_clip * (s + 1e-6 * abs(mean[cell]) + _TINY)
+            ring[whole[POSITION]] = mean[cell] + max(-bound, min(bound, value - mean[cell]))
+        _derive(value, ring, whole[POSITION], short, reals, derived)
         for p in range(len(sources)):
             u = derived[sources[p]]
             if np.isnan(u):
@@ -168,11 +192,7 @@ def advance(  # type: ignore[no-untyped-def]
             r = u - mean[cell]
             w = whole_spread[p] if whole_count[p] > 0 else abs(r)
             g = group_spread[p, group] if group_count[p, group] > 0 else w
-            own = min(n, spread_memories[p]) - 1
-            s = 1.2533 * np.sqrt(
-                (own * spread[cell] ** 2 + pool_group * g**2 + pool_whole * w**2)
-                / (own + pool_group + pool_whole)
-            )
+            s = _scale(n, spread[cell], g, w, spread_memories[p], pool_group, pool_whole)
             s += 1e-6 * abs(mean[cell]) + _TINY
             uncertain = np.sqrt(1.0 + 1.0 / n)
             if n >= least and whole[SEEN] > span:
