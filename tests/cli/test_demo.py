@@ -74,6 +74,21 @@ def test_alarms_and_a_plan_stand_beside_the_forecast(result):
     assert plan.feasible and plan.bound - 1e-6 <= plan.value <= plan.rule <= plan.baseline
 
 
+def test_duties_are_weighed_and_a_text_is_read(result):
+    from esgml.dashboard.regulation.report import RegulationReport
+
+    workspace, document, _ = result
+    raw = (workspace / "reports/regulation.json").read_bytes()
+    report = RegulationReport.model_validate_json(raw)
+    duties = document["duties"]
+    assert len(report.risk.by_regulation) == sum(duties[w] for w in ("yes", "unknown", "no"))
+    assert report.risk.overall_risk == duties["overall_risk"]
+    assert any(item.date == "2028-03-31" for item in report.analysis.timeline)
+    for item in report.analysis.timeline:
+        span = item.evidence
+        assert report.text[span.start : span.end] == span.text
+
+
 def test_the_registry_holds_what_was_trained(result, capsys):
     workspace, document, _ = result
     with pytest.raises(SystemExit):

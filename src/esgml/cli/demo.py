@@ -68,6 +68,7 @@ def demo(
     told = _forecast(pipeline, report, made, seed)
     told["alarms"] = further.alarms(settings, made)
     told["plan"] = further.plan(settings, seed)
+    told["duties"] = further.duties(settings, made)
     document = {
         "seed": seed,
         "check": checked,

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from esgml.core.settings import Settings
     from esgml.training.showcase import Showcase
 
+#: A made-up act, so that the page has a text to read.
+INVENTED_ACT = """\
+Article 1. This Regulation applies to operators of installations with a total rated thermal input
+exceeding 20 MW and to undertakings with more than 1 000 employees on average.
+Article 2. Operators shall monitor their greenhouse gas emissions and shall report them to the
+competent authority by 31 March each year, starting in 2028. The report shall cover direct
+emissions and emissions from purchased electricity.
+Article 3. Member States shall lay down effective, proportionate and dissuasive penalties. The
+maximum fine shall be at least 2 % of the annual worldwide turnover of the operator.
+Article 4. Undertakings should adopt a transition plan by 31 December 2029.
+"""
 #: Faults that a reading shows; missing values are no readings.
 _INVISIBLE = ("missing",)
 
@@ -86,3 +97,45 @@ def plan(settings: Settings, seed: int) -> dict[str, Any]:
     )
     names = ("problem", "method", "why", "value", "baseline", "rule", "bound")
     return {name: document[name] for name in (*names, "share_of_attainable", "feasible")}
+
+
+def duties(settings: Settings, made: Showcase) -> dict[str, Any]:
+    """Weigh which regulations touch the company of the portfolio, and read a made-up act."""
+    import polars as pl
+
+    from esgml.core.storage import write_atomic
+    from esgml.regulatory.predictor import RegulatoryPredictor
+
+    sites = made.frame.group_by("entity").agg(
+        pl.col("employees").last(), pl.col("country").first(), pl.col("energy_kwh").median()
+    )
+    organization = {
+        "name": "the generated company",
+        "jurisdiction": sites["country"][0],
+        "employees": float(sites["employees"].sum()),
+        "energy_use": {"value": float(sites["energy_kwh"].sum()) * 365, "unit": "kWh"},
+        "available_data": [t.removesuffix("_kg") for t in made.spec.targets],
+    }
+    predictor = RegulatoryPredictor()
+    risk = predictor.predict_compliance_risk(organization)
+    analysis = predictor.analyze_regulation(INVENTED_ACT)
+    document = {
+        "title": "Regulation",
+        "risk": risk,
+        "text": INVENTED_ACT,
+        "analysis": analysis,
+    }
+    page = json.dumps(plain(document), allow_nan=False)
+    write_atomic(settings.folder("reports", "regulation.json"), page.encode())
+    answers = [entry["applies"] for entry in risk["by_regulation"]]
+    counts = {word: answers.count(word) for word in ("yes", "unknown", "no")}
+    note(
+        f"duties: {counts['yes']} regulations apply, {counts['unknown']} are open,"
+        f" {counts['no']} do not; impact of the made-up act {analysis['impact_score']:.2f}"
+    )
+    return {
+        **counts,
+        "overall_risk": risk["overall_risk"],
+        "overall_risk_certain": risk["overall_risk_certain"],
+        "impact_score": analysis["impact_score"],
+    }

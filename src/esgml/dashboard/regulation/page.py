@@ -140,6 +140,7 @@ def _risk(risk: Risk, today: dt.date) -> dict[str, Any]:
         "organization": risk.organization or "the organization",
         "as_of": today.isoformat(),
         "overall": risk.overall_risk,
+        "certain": risk.overall_risk_certain,
         "counts": counts,
         "coming": coming.isoformat() if coming else "–",
         "duties": [_duty(d, today) for d in duties],

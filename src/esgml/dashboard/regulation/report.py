@@ -54,6 +54,7 @@ class Risk(pydantic.BaseModel):
     organization: str | None = None
     as_of: dt.date | None = None
     overall_risk: Share
+    overall_risk_certain: Share | None = None
     by_regulation: list[Duty] = []
     recommendations: list[Advice] = []
     formula: str = ""
