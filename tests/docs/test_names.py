@@ -31,7 +31,7 @@ METHODS = {
     "OptimizationEngine": "solve optimize_with_ga optimize_with_rl problem solver",
     "ModelIntegration": "create_prediction_api create_app",
     "RegulatoryPredictor": "analyze_regulation predict_compliance_risk",
-    "PredictionService": "forecast predict close",
+    "PredictionService": "ask forecast predict close",
 }
 
 
