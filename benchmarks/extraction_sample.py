@@ -20,7 +20,11 @@ import sys
 from pathlib import Path
 
 #: Sample -> (seed, articles with a month, with a quantity, with no number).
-SAMPLES = {"1": (20261126, 20, 20, 10), "2": (20261127, 10, 10, 5)}
+SAMPLES = {
+    "1": (20261126, 20, 20, 10),
+    "2": (20261127, 10, 10, 5),
+    "3": (20261128, 12, 16, 2),
+}
 SHORTEST, LONGEST = 250, 2000
 
 _MONTH = re.compile(
