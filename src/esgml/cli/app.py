@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "detect": ("esgml.cli.detect", "Find wrong and wasteful readings, explained."),
     "target": ("esgml.cli.target", "Probability of hitting a reduction target."),
     "optimize": ("esgml.cli.optimize", "Plan for cost and carbon, with the limit shown."),
+    "regulation": ("esgml.cli.regulation", "Read regulation; which acts apply, by when."),
     "models": ("esgml.cli.models", "The registry: list, show, compare, promote, roll back."),
     "serve": ("esgml.cli.serve", "Serve models over HTTP."),
     "trace": ("esgml.cli.trace", "Lineage of a prediction, recomputed."),
