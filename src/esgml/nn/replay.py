@@ -38,6 +38,9 @@ class Batch:
         Weight of the value of where it ended: 0 where the episode was over.
     allowed : array of bool, shape (b, actions)
         Which actions may be taken where it ended.
+    every_reward : array of float32, shape (b, actions), or None
+    every_following : array of float32, shape (b, actions, features), or None
+        What each action would have brought, and where it would have led, where that is known.
     """
 
     observation: NDArray[np.float32]
@@ -46,6 +49,8 @@ class Batch:
     discount: NDArray[np.float32]
     following: NDArray[np.float32]
     allowed: NDArray[np.bool_]
+    every_reward: NDArray[np.float32] | None = None
+    every_following: NDArray[np.float32] | None = None
 
 
 class ReplayBuffer:
@@ -58,6 +63,8 @@ class ReplayBuffer:
     features, actions : int
         Length of an observation, and number of actions.
     environments : int
+    every : bool
+        Whether to store what the actions that were not taken would have brought.
 
     Raises
     ------
@@ -65,7 +72,15 @@ class ReplayBuffer:
         If the capacity does not hold one step of every environment.
     """
 
-    def __init__(self, capacity: int, features: int, actions: int, environments: int = 1) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        features: int,
+        actions: int,
+        environments: int = 1,
+        *,
+        every: bool = False,
+    ) -> None:
         self.rows = capacity // environments
         if self.rows < 1:
             raise UsageError(f"a replay of {capacity} holds no step of {environments} environments")
@@ -77,6 +92,11 @@ class ReplayBuffer:
         self.over = np.zeros(shape, np.bool_)
         self.cut = np.zeros(shape, np.bool_)
         self.allowed = np.ones((*shape, actions), np.bool_)
+        self.every_reward: NDArray[np.float32] | None = None
+        self.every_following: NDArray[np.float32] | None = None
+        if every:
+            self.every_reward = np.zeros((*shape, actions), np.float32)
+            self.every_following = np.zeros((*shape, actions, features), np.float32)
         self.written = 0
 
     def __len__(self) -> int:
@@ -92,6 +112,7 @@ class ReplayBuffer:
         terminated: NDArray[Any],
         truncated: NDArray[Any],
         allowed: NDArray[np.bool_] | None = None,
+        every: tuple[NDArray[Any], NDArray[Any]] | None = None,
     ) -> None:
         """Store one step of every environment; the oldest one is forgotten when full.
 
@@ -105,6 +126,8 @@ class ReplayBuffer:
             Whether the episode is over for good, or was only cut short.
         allowed : array of bool, shape (environments, actions), optional
             Actions that may be taken after the step; all where omitted.
+        every : pair of arrays, of shapes (environments, actions[, features]), optional
+            Reward and reached observation of every action.
         """
         at = self.written % self.rows
         self.observation[at] = observation
@@ -114,6 +137,8 @@ class ReplayBuffer:
         self.over[at] = terminated
         self.cut[at] = np.logical_or(terminated, truncated)
         self.allowed[at] = True if allowed is None else allowed
+        if every is not None and self.every_reward is not None:
+            self.every_reward[at], self.every_following[at] = every  # type: ignore[index]
         self.written += 1
 
     def sample(
@@ -145,6 +170,8 @@ class ReplayBuffer:
                 discount,
                 self.following[at, who],
                 self.allowed[at, who],
+                None if self.every_reward is None else self.every_reward[at, who],
+                None if self.every_following is None else self.every_following[at, who],
             )
         reward = np.zeros(size)
         factor = np.full(size, 1.0)

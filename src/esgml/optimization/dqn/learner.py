@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from esgml.core.errors import UsageError
 from esgml.core.random import generator
 from esgml.nn.perceptron import Perceptron, dueling
 
@@ -96,6 +97,39 @@ class Learner:
             slope[rows, 1 + batch.action] += push
         else:
             slope[rows, batch.action] = push
+        self._descend(slope)
+
+    def update_every(self, batch: Batch) -> None:
+        """Take one step down the Huber loss of all actions, taken or not.
+
+        Transitions that differ in the action alone share the weather, so what one action is
+        better than another is learned without its noise.
+        """
+        p = self.params
+        reward, following = batch.every_reward, batch.every_following
+        if reward is None or following is None:
+            raise UsageError("the replay does not hold what every action would have brought.")
+        n, actions = reward.shape
+        here = (batch.observation - self.mean) * self.scale
+        there = ((following - self.mean) * self.scale).reshape(n * actions, -1)
+        out = self.online.forward(np.concatenate([here, there]) if p.double else here, keep=n)
+        value = self.target.forward(there)
+        judged = out[n:] if p.double else value
+        if p.dueling:
+            judged, value, guess = dueling(judged), dueling(value), dueling(out[:n])
+        else:
+            guess = out[:n]
+        best = value[np.arange(n * actions), judged.argmax(axis=1)].reshape(n, actions)
+        error = guess - (reward + batch.discount[:, None] * best)
+        push = (np.clip(error, -1.0, 1.0) / n).astype(np.float32)
+        slope = push
+        if p.dueling:
+            both = push.sum(axis=1, keepdims=True)
+            slope = np.concatenate([both, push - both / actions], axis=1)
+        self._descend(slope)
+
+    def _descend(self, slope: NDArray[np.float32]) -> None:
+        p = self.params
         self.online.backward(slope)
         self.online.adam(self.rate, p.clip)
         self.updates += 1

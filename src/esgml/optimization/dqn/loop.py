@@ -72,7 +72,8 @@ def learn(
     """
     rng = generator(seed, "dqn", "loop")
     count, features, actions = environment.count, environment.features, environment.actions
-    replay = ReplayBuffer(params.buffer, features, actions, count)
+    every = params.every_action and environment.tells_every
+    replay = ReplayBuffer(params.buffer, features, actions, count, every=every)
     learner = Learner(features, actions, params, seed)
     record = Record()
     recent: deque[float] = deque(maxlen=RECENT)
@@ -102,7 +103,8 @@ def learn(
                 action[curious] = _random(rng, len(curious), actions, some)
         following, reward, over, cut, reached = environment.step(action)
         allowed = environment.masks() if environment.masked else None
-        replay.add(seen, action, reward, reached, over, cut, _after(allowed, over | cut))
+        others = environment.every if every else None
+        replay.add(seen, action, reward, reached, over, cut, _after(allowed, over | cut), others)
         record.steps += count
         gained += reward
         ended = np.flatnonzero(over | cut)
@@ -122,7 +124,10 @@ def learn(
         learner.slow_down(progress)
         owed += params.updates_per_step * count
         while owed >= 1.0:
-            learner.update(replay.sample(rng, params.batch, params.n_step, params.gamma))
+            if every:
+                learner.update_every(replay.sample(rng, params.batch, 1, params.gamma))
+            else:
+                learner.update(replay.sample(rng, params.batch, params.n_step, params.gamma))
             owed -= 1.0
             if progress >= 1.0 - params.average:
                 learner.weigh_in()

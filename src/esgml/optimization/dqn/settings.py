@@ -38,6 +38,9 @@ class DqnParams(Hyperparameters):
     stop_at: float | None = pydantic.Field(
         None, description="mean return of the last 100 episodes at which learning stops"
     )
+    every_action: bool = pydantic.Field(
+        True, description="learn from actions not taken, where the environment tells their outcome"
+    )
     average: float = pydantic.Field(
         0.0, ge=0, lt=1, description="last share of the steps whose weights are averaged"
     )

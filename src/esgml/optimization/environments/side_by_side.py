@@ -85,6 +85,9 @@ class SideBySide:
         self.actions = int(action.n)
         self.max_steps = max_steps
         self.masked = hasattr(self._vector or first, "action_masks")
+        self.tells_every = bool(getattr(self._vector, "tells_every", False))
+        #: What every action would have brought in the last step, where the environment tells.
+        self.every: tuple[NDArray[Any], NDArray[Any]] | None = None
         self._age = np.zeros(self.count, np.int64)
 
     def reset(self, seed: int) -> NDArray[np.float32]:
@@ -128,6 +131,7 @@ class SideBySide:
     def _step_vector(self, action: NDArray[np.int64]) -> Step:
         vector: Any = self._vector
         found, reward, over, cut, info = vector.step(action)
+        self.every = info.get("every")
         following = self._checked(found)
         reached = following
         ended = np.asarray(over) | np.asarray(cut)

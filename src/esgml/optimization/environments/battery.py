@@ -1,0 +1,350 @@
+"""Batteries beside load and solar, hour by hour: many houses and weeks at once, in NumPy.
+
+What a controller may know is what it would know: load and sun of this hour and of past days,
+the tariff ahead, the level of the store. Actions are those an installer would name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import gymnasium
+import numpy as np
+
+from esgml.core.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Index = NDArray[np.int64]
+
+DAY = 24
+
+
+@dataclass(frozen=True)
+class Battery:
+    """A battery as seen from its terminals.
+
+    Attributes
+    ----------
+    capacity : float
+        kWh.
+    power : float
+        Most kWh in an hour, charging and discharging.
+    efficiency : float
+        Of a round trip; each way loses its square root.
+    """
+
+    capacity: float = 6.4
+    power: float = 5.0
+    efficiency: float = 0.9
+
+    @property
+    def way(self) -> float:
+        """Efficiency each way."""
+        return float(np.sqrt(self.efficiency))
+
+
+@dataclass(frozen=True, eq=False)
+class Houses:
+    """Hourly series of several houses under one tariff.
+
+    Attributes
+    ----------
+    load, solar : array, shape (houses, hours)
+        kWh in each hour.
+    price : array, shape (hours,)
+        Value of a kWh drawn, known ahead; money a kWh.
+    first_hour : int
+        Hour of the day of the first column.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, or a value is not finite or negative.
+    """
+
+    load: Floats
+    solar: Floats
+    price: Floats
+    first_hour: int = 0
+
+    def __post_init__(self) -> None:
+        if self.load.ndim != 2 or self.solar.shape != self.load.shape:
+            raise DataError("load and solar are (houses, hours) alike.", code="shape", where="load")
+        if self.price.shape != self.load.shape[1:]:
+            raise DataError("the tariff has a price for every hour.", code="shape", where="price")
+        for name in ("load", "solar", "price"):
+            values = getattr(self, name)
+            if not np.isfinite(values).all() or (values < 0).any():
+                raise DataError(
+                    f"{name} has hours that are missing or below 0.",
+                    code="not_finite",
+                    where=name,
+                    remedy="Fill or leave out the weeks that have gaps.",
+                )
+
+
+class BatteryFleet:
+    """A vectorized environment: each copy is one house over one stretch of hours.
+
+    Gymnasium's interface for vectors, resetting in the step that ends an episode. Episodes
+    begin at a random one of `starts`, or take them in turn.
+
+    Actions: ``idle``; ``store`` (charge from surplus, discharge nothing); ``follow`` (charge
+    from surplus, cover the load); ``fill 25 %`` ... ``fill 100 %`` (charge from the grid up to
+    a level; never less than surplus brings).
+
+    The reward is what the hour cost less than it would have with an idle battery, plus the
+    change in what the stored energy is worth (`shaping` times `stored_value`; a potential, which
+    changes no policy's order: Ng, Harada, Russell 1999). ``info["saved"]`` is
+    the money alone.
+
+    Parameters
+    ----------
+    houses : Houses
+    battery : Battery
+    starts : array, shape (k, 2)
+        House and first hour of every episode that may be drawn; each needs a week before it.
+    hours : int
+        Length of an episode.
+    copies : int
+        Houses that run side by side.
+    shaping : float
+        0 = money alone.
+    gamma : float
+        Discount of the learner that the potential is taken with.
+    in_turn : bool
+        Take the episodes in order, copy i the i-th, rather than at random.
+
+    Raises
+    ------
+    UsageError
+        If an episode has no week before it or does not end within the data.
+    """
+
+    ACTIONS: ClassVar[tuple[str, ...]] = (
+        "idle",
+        "store",
+        "follow",
+        "fill 25 %",
+        "fill 50 %",
+        "fill 75 %",
+        "fill 100 %",
+    )
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": "SameStep"}
+    #: Whether a step tells what every action would have brought.
+    tells_every: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        houses: Houses,
+        battery: Battery,
+        starts: Index,
+        *,
+        hours: int = 168,
+        copies: int = 8,
+        shaping: float = 1.0,
+        gamma: float = 0.99,
+        in_turn: bool = False,
+    ) -> None:
+        first, last = starts[:, 1].min(), starts[:, 1].max() + hours
+        if first < 7 * DAY or last > houses.load.shape[1]:
+            raise UsageError(
+                f"episodes run from hour {first} to {last} of {houses.load.shape[1]}.",
+                code="episodes",
+                remedy="Begin after a week of history, and end within the data.",
+            )
+        self.houses, self.battery, self.starts = houses, battery, starts
+        self.hours, self.num_envs = hours, copies
+        self.shaping, self.gamma, self.in_turn = shaping, gamma, in_turn
+        self._net = houses.load - houses.solar
+        self._features = features(houses, battery)
+        self.single_observation_space = gymnasium.spaces.Box(
+            -np.inf, np.inf, (self._features.shape[2] + 2,), np.float32
+        )
+        self.single_action_space = gymnasium.spaces.Discrete(len(self.ACTIONS))
+        self._needed, self._dear, self._cheap = worth(houses, battery)
+        self._rng = np.random.default_rng(0)
+        self._next = 0
+        self.house = np.zeros(copies, np.int64)
+        self.hour = np.zeros(copies, np.int64)
+        self.left = np.zeros(copies, np.int64)
+        self.level = np.zeros(copies)
+
+    def _begin(self, who: NDArray[np.intp]) -> None:
+        if self.in_turn:
+            drawn = (self._next + np.arange(len(who))) % len(self.starts)
+            self._next += len(who)
+        else:
+            drawn = self._rng.integers(0, len(self.starts), len(who))
+        self.house[who], self.hour[who] = self.starts[drawn].T
+        self.left[who] = self.hours
+        self.level[who] = 0.0
+
+    def _observe(self, level: Floats) -> NDArray[np.float32]:
+        """Return what is seen with the levels given, shape (..., copies, features)."""
+        seen = self._features[self.house, self.hour]
+        wanted = self._needed[self.house, self.hour] - level * self.battery.way
+        own = np.stack([level, wanted], axis=-1) / self.battery.capacity
+        wide = np.broadcast_to(seen, (*level.shape, seen.shape[1]))
+        return np.concatenate([own, wide], axis=-1).astype(np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode in every copy, with an empty battery."""
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+            self._next = 0
+        self._begin(np.arange(self.num_envs))
+        return self._observe(self.level), {}
+
+    def energy(self, action: Index) -> Floats:
+        """Return kWh at the terminals that actions bring about; positive charges.
+
+        Parameters
+        ----------
+        action : array of int, shape (..., copies)
+        """
+        battery, net = self.battery, self._net[self.house, self.hour]
+        goal = np.maximum(action - 2, 0) / 4.0 * battery.capacity
+        fill = np.maximum((goal - self.level) / battery.way, np.maximum(-net, 0.0))
+        wanted = np.where(action == 2, -net, np.where(action == 0, 0.0, fill))
+        room = (battery.capacity - self.level) / battery.way
+        wanted = np.minimum(np.clip(wanted, -battery.power, battery.power), room)
+        return np.asarray(np.maximum(wanted, -self.level * battery.way))
+
+    def stored_value(self, level: Floats) -> Floats:
+        """Return what stored energy is worth: the dear part of what it can cover first."""
+        out = level * self.battery.way
+        dear = np.minimum(out, self._needed[self.house, self.hour])
+        return np.asarray(self._dear[self.hour] * dear + self._cheap[self.hour] * (out - dear))
+
+    def step(
+        self, actions: Index
+    ) -> tuple[NDArray[np.float32], Floats, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Let one hour pass everywhere.
+
+        ``info["every"]`` holds the reward and the reached observation of every action, of
+        shapes (copies, actions) and (copies, actions, features): load and sun do not depend on
+        what the battery does, so what the others would have brought is known as well.
+        """
+        battery, copies = self.battery, np.arange(self.num_envs)
+        every = np.arange(len(self.ACTIONS))[:, None]
+        energy = self.energy(np.broadcast_to(every, (len(every), self.num_envs)))
+        net, price = self._net[self.house, self.hour], self.houses.price[self.hour]
+        before = self.stored_value(self.level)
+        change = np.where(energy > 0, energy * battery.way, energy / battery.way)
+        level = np.clip(self.level + change, 0.0, battery.capacity)
+        saved = price * (np.maximum(net, 0.0) - np.maximum(net + energy, 0.0))
+        self.hour = np.minimum(self.hour + 1, self.houses.load.shape[1] - 1)
+        reward = saved + self.shaping * (self.gamma * self.stored_value(level) - before)
+        reached = self._observe(level)
+        taken = (np.asarray(actions), copies)
+        self.level = level[taken]
+        self.left = self.left - 1
+        cut = self.left == 0
+        seen = reached[taken]
+        info: dict[str, Any] = {
+            "saved": saved[taken],
+            "energy": energy[taken],
+            "level": self.level.copy(),
+            "every": (reward.T, reached.swapaxes(0, 1)),
+        }
+        if cut.any():
+            info["final_obs"] = seen
+            self._begin(np.flatnonzero(cut))
+            seen = self._observe(self.level)
+        return seen, reward[taken], np.zeros(self.num_envs, bool), cut, info
+
+
+def _ahead(series: Floats, count: int) -> Floats:
+    """Return the next `count` values after each hour, shape (hours, count); the end repeats."""
+    padded = np.concatenate([series[1:], np.repeat(series[-1:], count)])
+    return np.lib.stride_tricks.sliding_window_view(padded, count)[: len(series)]
+
+
+def expected_net(houses: Houses) -> Floats:
+    """Return the mean net load of the same hour of the seven days before, (houses, hours + 24).
+
+    The last day lies beyond the data; hour t needs data up to t - 24 only.
+    """
+    net = houses.load - houses.solar
+    count, hours = net.shape
+    total, seen = np.zeros((count, hours + DAY)), np.zeros(hours + DAY)
+    for lag in range(DAY, 8 * DAY, DAY):
+        total[:, lag:] += net[:, : hours + DAY - lag]
+        seen[lag:] += 1.0
+    return total / np.maximum(seen, 1.0)
+
+
+def worth(houses: Houses, battery: Battery) -> tuple[Floats, Floats, Floats]:
+    """Return by hour what a store is worth filling for, from this hour on for a day.
+
+    Returns
+    -------
+    needed : array, shape (houses, hours)
+        kWh expected to be needed in dear hours (those above the middle between the day's
+        lowest and highest price) and not brought by surplus before the first of them.
+    dear, cheap : array, shape (hours,)
+        That highest and lowest price.
+    """
+    hours = houses.price.size
+    padded = np.concatenate([houses.price, np.repeat(houses.price[-1:], DAY - 1)])
+    prices = np.lib.stride_tricks.sliding_window_view(padded, DAY)
+    high, low = prices.max(axis=1), prices.min(axis=1)
+    dear = prices > (high + low)[:, None] / 2
+    net = expected_net(houses)
+    coming = np.lib.stride_tricks.sliding_window_view(net, DAY, axis=1)[:, :hours]
+    needed = (np.maximum(coming, 0.0) * dear).sum(axis=2)
+    before = np.cumsum(dear, axis=1) == 0
+    brought = (np.maximum(-coming, 0.0) * before).sum(axis=2) * battery.efficiency
+    return np.maximum(needed - brought, 0.0), high, low
+
+
+def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
+    """Return what is known in every hour of every house beside the level.
+
+    The hour of the day (sine, cosine); net load now; the price now and in 1, 2, 3, 6 hours and
+    the dearest and cheapest of the coming day; what past days say of the coming hours: net load
+    expected in the next 1, 2, 3 hours, surplus expected in the next 6, 12 and 24, need
+    expected before the next dear stretch begins, within it, and by the end of the day in hours
+    dearer than now. Expectations are means of the same hours of the seven days before.
+    Energies are multiples of the capacity, prices of the year's mean up to now.
+
+    Returns
+    -------
+    array of float32, shape (houses, hours, features)
+        The first seven days hold zeros where a past is missing.
+    """
+    net = houses.load - houses.solar
+    count, hours = net.shape
+    price = houses.price
+    usual = np.maximum(np.cumsum(price) / np.arange(1, hours + 1), 1e-9)
+    expected = expected_net(houses)
+    # For hour t, expectations of t+1 .. t+24: all of them lie at least one day before t+24.
+    coming = np.lib.stride_tricks.sliding_window_view(expected, DAY, axis=1)[:, 1 : hours + 1]
+    need, surplus = np.maximum(coming, 0.0), np.maximum(-coming, 0.0)
+    prices = _ahead(price, DAY)
+    clock = 2 * np.pi * ((np.arange(hours) + houses.first_hour) % DAY) / DAY
+    dearer = prices * battery.efficiency > price[:, None]
+    middle = (prices.max(axis=1) + prices.min(axis=1)) / 2
+    worthwhile = prices.max(axis=1) * battery.efficiency > prices.min(axis=1)
+    dear = (prices > middle[:, None]) & worthwhile[:, None]
+    begun = np.cumsum(dear, axis=1) > 0
+    over = begun & (np.cumsum(~dear & begun, axis=1) > 0)
+    until, within = ~begun, begun & ~over
+    columns = [np.sin(clock), np.cos(clock), price / usual]
+    columns += [prices[:, k - 1] / usual for k in (1, 2, 3, 6)]
+    columns += [prices.max(axis=1) / usual, prices.min(axis=1) / usual]
+    columns += [until.sum(axis=1) / DAY, within.sum(axis=1) / DAY]
+    shared = np.broadcast_to(np.stack(columns, axis=1), (count, hours, len(columns)))
+    energies = [net, houses.load, *(coming[:, :, k] for k in range(3))]
+    energies += [surplus[:, :, :k].sum(axis=2) for k in (6, 12, 24)]
+    energies += [(surplus * until).sum(axis=2), (need * until).sum(axis=2)]
+    energies += [(need * within).sum(axis=2), (need * dearer).sum(axis=2)]
+    own = np.stack(energies, axis=2) / battery.capacity
+    return np.concatenate([shared, own], axis=2).astype(np.float32)
