@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _DAY = 86_400
 _POOL = 2160
+#: Multiple of the rate that adaptation begins at.
+_START = 1.5
 #: Events kept for verdicts; the oldest fall out.
 _MOST_EVENTS = 10_000
 
@@ -63,6 +65,8 @@ class AlarmSettings:
         How fast the rate adapts to the alarms there were.
     least, most : float
         Bounds of the adapted rate, as multiples of `rate`.
+    floor : float
+        Score up to which nothing is an alarm, however ordinary the past.
     """
 
     rate: float = 0.01
@@ -72,6 +76,7 @@ class AlarmSettings:
     speed: float = 0.002
     least: float = 0.3
     most: float = 2.0
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < 0.5:
@@ -128,7 +133,7 @@ class AlarmState:
         self.ordered = self.ring.copy()
         self.held = np.full(hold, np.nan)
         self.whole = np.array([0, 0, 0, 0, 10**6, 0], dtype=np.int64)
-        self.rate = np.array([self.settings.most * self.settings.rate])
+        self.rate = np.array([_START * self.settings.rate])
         #: Start of each event, and the verdict on it or "".
         self.events: dict[int, str] = {}
 
@@ -182,7 +187,7 @@ class AlarmState:
             certain,
             excused,
             raising,
-            (given.rate, given.margin, given.speed, given.least, given.most),
+            (given.rate, given.margin, given.speed, given.least, given.most, given.floor),
             self._stride,
             self._quiet,
             self.ring,

@@ -70,7 +70,7 @@ def watch(  # type: ignore[no-untyped-def]
     the pool. ``excused`` readings fall on a dated event: no alarm, no calibration.
     ``begins[i]`` says whether the alarm opens an event.
     """
-    target, margin, speed, least, most = settings
+    target, margin, speed, least, most, floor = settings
     for i in range(len(scores)):
         threshold[i], p_value[i], alarm[i], begins[i] = np.nan, np.nan, False, False
         whole[QUIET] += 1
@@ -81,7 +81,7 @@ def watch(  # type: ignore[no-untyped-def]
             p_value[i] = (above + 1.0) / (size + 1.0)
             over = spare(size, rate[0], margin)
             if over >= 0:
-                threshold[i] = ordered[size - 1 - over]
+                threshold[i] = max(ordered[size - 1 - over], floor)
         raised = certain[i] or (not np.isnan(threshold[i]) and s > threshold[i])
         raised = raised and raising and not excused[i]
         if raised:

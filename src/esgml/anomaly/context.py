@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 class Profile(NamedTuple):
-    """One baseline: which quantity, over which slots, how many values it remembers."""
+    """One baseline: which quantity, over which slots, how many values it remembers.
+
+    One that `follows` the season subtracts what all its slots have had in common lately.
+    """
 
     name: str
     quantity: int
@@ -38,13 +41,22 @@ class Profile(NamedTuple):
     spread_memory: int
     says: str
     scored: bool = True
+    follows: bool = False
 
 
 #: The baselines, in the order of the columns of the features.
 PROFILES = (
-    Profile("week", 0, "week", 40, 20, "the same hour of past weeks"),
-    Profile("recent_weeks", 0, "week", 12, 20, "the same hour of the latest weeks"),
-    Profile("short_mean", 1, "week", 40, 20, "the mean of the last hours, by hour of the week"),
+    Profile("week", 0, "week", 40, 20, "the same hour of past weeks", follows=True),
+    Profile("recent_weeks", 0, "week", 12, 20, "the same hour of the latest weeks", follows=True),
+    Profile(
+        "short_mean",
+        1,
+        "week",
+        40,
+        20,
+        "the mean of the last hours, by hour of the week",
+        follows=True,
+    ),
     Profile(
         "day_ratio", 2, "week", 40, 20, "the share of the last day's mean, by hour of the week"
     ),
@@ -65,6 +77,8 @@ SCORED = tuple(i for i, p in enumerate(PROFILES) if p.scored)
 #: many deviations a reading may be away inside windows.
 SETTINGS = (2.0, 3.0, 6.0, 2.0, 6.0)
 _GROUPS = 24
+#: Weeks over which a common shift of all hours is followed.
+_SEASON = 4
 _ARRAYS = (
     "mean",
     "spread",
@@ -73,6 +87,8 @@ _ARRAYS = (
     "group_count",
     "whole_spread",
     "whole_count",
+    "bias",
+    "bias_count",
     "ring",
     "reals",
     "whole",
@@ -134,6 +150,8 @@ class MeterState:
         self.mean, self.spread, self.count = np.zeros(cells), np.zeros(cells), np.zeros(cells)
         self.group_spread, self.group_count = np.zeros((p, _GROUPS)), np.zeros((p, _GROUPS))
         self.whole_spread, self.whole_count = np.zeros(p), np.zeros(p)
+        self.bias, self.bias_count = np.zeros(p), np.zeros(p)
+        self._follows = np.array([_SEASON * clock.span * p.follows for p in PROFILES], dtype=float)
         self.ring = np.full(clock.long, np.nan)
         self.reals = np.array([np.nan, 0.0, 0.0, 0.0, 0.0])
         self.whole = np.zeros(3, dtype=np.int64)
@@ -188,6 +206,7 @@ class MeterState:
             self._offsets,
             self._memories,
             self._spread_memories,
+            self._follows,
             max(self.clock.long // 24, 1),
             self.clock.short,
             self.clock.span,
@@ -208,7 +227,7 @@ class MeterState:
         return dump_state(
             frequency=self.clock.frequency.code,
             last=last,
-            profiles=[list(p[:5]) for p in PROFILES],
+            profiles=[[*p[:5], p.follows] for p in PROFILES],
             **{name: getattr(self, name) for name in _ARRAYS},
         )
 
@@ -222,7 +241,7 @@ class MeterState:
             If the files are unreadable or of other features than these.
         """
         stored: dict[str, Any] = restore_state(files)
-        if stored.get("profiles") != [list(p[:5]) for p in PROFILES]:
+        if stored.get("profiles") != [[*p[:5], p.follows] for p in PROFILES]:
             raise IntegrityError(
                 "the state was saved with other features.",
                 remedy="Feed the meter's history again.",

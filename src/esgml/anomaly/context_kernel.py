@@ -21,6 +21,8 @@ PREVIOUS, LEVEL, LEVEL_COUNT, SIZE, SIZE_COUNT = range(5)
 POSITION, RUN, SEEN = range(3)
 
 _TINY = 1e-12
+#: Deviation that even a meter without noise is granted, as a share of what it shows.
+_LEAST = 1e-3
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -109,6 +111,7 @@ def advance(  # type: ignore[no-untyped-def]
     offsets,
     memories,
     spread_memories,
+    follows,
     per_hour,
     short,
     span,
@@ -121,6 +124,8 @@ def advance(  # type: ignore[no-untyped-def]
     group_count,
     whole_spread,
     whole_count,
+    bias,
+    bias_count,
     ring,
     reals,
     whole,
@@ -176,8 +181,10 @@ def advance(  # type: ignore[no-untyped-def]
                 pool_group,
                 pool_whole,
             )
-            bound = window_clip * (s + 1e-6 * abs(mean[cell]) + _TINY)
-            ring[whole[POSITION]] = mean[cell] + max(-bound, min(bound, value - mean[cell]))
+            s = max(s, _LEAST * reals[SIZE]) + _TINY
+            center = mean[cell] + bias[0] * s
+            bound = window_clip * s
+            ring[whole[POSITION]] = center + max(-bound, min(bound, value - center))
         _derive(value, ring, whole[POSITION], short, reals, derived)
         for p in range(len(sources)):
             u = derived[sources[p]]
@@ -193,12 +200,19 @@ def advance(  # type: ignore[no-untyped-def]
             w = whole_spread[p] if whole_count[p] > 0 else abs(r)
             g = group_spread[p, group] if group_count[p, group] > 0 else w
             s = _scale(n, spread[cell], g, w, spread_memories[p], pool_group, pool_whole)
-            s += 1e-6 * abs(mean[cell]) + _TINY
+            shape = sources[p] in (DAY_RATIO, WEEK_RATIO, TOP_RATIO, DAY_RANGE)
+            s = max(s, _LEAST * (1.0 if shape else reals[SIZE])) + _TINY
             uncertain = np.sqrt(1.0 + 1.0 / n)
             if n >= least and whole[SEEN] > span:
-                z[i, p] = r / (s * uncertain)
-                expected[i, p] = mean[cell]
+                away = r / (s * uncertain)
+                z[i, p] = away - bias[p]
                 scale[i, p] = s * uncertain
+                expected[i, p] = mean[cell] + bias[p] * scale[i, p]
+                if follows[p] > 0:
+                    # what all hours have in common for weeks is a season, no anomaly
+                    bias_count[p] = min(bias_count[p] + 1, follows[p])
+                    moved = max(-1.0, min(1.0, away - bias[p]))
+                    bias[p] += moved / max(bias_count[p], follows[p] / 4)
             # what is learned of a strange reading is bounded, however strange it is
             mean[cell] += max(-clip * s, min(clip * s, r)) / min(n + 1, memories[p])
             size = min(abs(r) / uncertain, clip * s) if n > 1 else abs(r)

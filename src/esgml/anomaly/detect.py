@@ -12,7 +12,7 @@ from esgml.anomaly.alarm import AlarmSettings
 from esgml.anomaly.context import SCORED
 from esgml.anomaly.dated import DatedEvent, excused
 from esgml.anomaly.models.tails import Tails
-from esgml.anomaly.watch import MeterWatch, Watched, fit_meter, joined
+from esgml.anomaly.watch import RESOLUTION, MeterWatch, Watched, fit_meter, joined
 from esgml.core.errors import DataError, HistoryError, UsageError
 from esgml.core.frames import SeriesSpec, require_columns
 from esgml.core.panel import SeriesKey
@@ -216,7 +216,7 @@ def _learn(
         step = max(1, len(known) // _SHARED_ROWS)
         samples.append(past.context.z[known[::step]][:, SCORED])
         yield s.key, meter
-    shared = Tails().train(np.concatenate(samples)) if samples else None
+    shared = Tails(resolution=RESOLUTION).train(np.concatenate(samples)) if samples else None
     for s in young:
         cut = cuts[s.key]
         yield s.key, fit_meter(s.time[:cut], s.values[:cut], frequency, settings, shared)[0]

@@ -75,7 +75,7 @@ class Rules:
         context : Context
             Features of the same readings.
         clock : Clock
-            No run shorter than its short window is called stuck.
+            No run shorter than half its short window is called stuck.
         """
         seen = np.isfinite(values)
         if seen.sum() < 14 * clock.short:
@@ -90,9 +90,12 @@ class Rules:
         # runs that hold a twentieth of all readings are usual
         held = np.cumsum(ends[::-1])[::-1]
         usual = float(ends[held >= 0.05 * len(known)].max(initial=1.0))
+        # a meter that shows one value for a week tells nothing by showing it longer
+        stuck = max(4.0, clock.short // 2, 2.0 * usual + 2.0)
+        stuck = stuck if usual < clock.span else float("inf")
         return cls(
             dead_below=dead if between <= 0.005 else 0.0,
-            stuck_from=max(clock.short - 1.0, 2.0 * usual + 1.0),
+            stuck_from=stuck,
             never_negative=bool((known >= 0).all()),
             shift_beyond=_SHIFT[0] if _unscheduled(values, context) else float("inf"),
         )

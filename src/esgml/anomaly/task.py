@@ -140,7 +140,8 @@ def _measure(
             s.values - np.concatenate([np.full(span, np.nan), s.values])[: len(s.values)]
         )
         usual = float(np.nanmedian(distance)) if np.isfinite(distance).any() else 1.0
-        seen = np.isfinite(watched.value)
+        # what broke a rule before anything was put in is a fault nobody counts
+        seen = np.isfinite(watched.value) & (clean.found[s.key].rule == 0)
         label.append(labels[s.key][seen])
         score.append(np.nan_to_num(watched.score[seen]))
         naive.append(np.nan_to_num((distance / (usual or 1.0))[-len(seen) :][seen]))

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 RULE_SURPRISE = 25.0
 #: Share of a strange score that the next reading keeps at least.
 MEMORY = 0.5
+#: Standard deviations that are never a surprise, however constant the meter was.
+RESOLUTION = 1.0
 _FIT_SHARE = 2 / 3
+#: Surprise per baseline that an alarm has at least; an ordinary reading has one.
+_FLOOR = 2.0
 #: Share of its budget that a meter without a schedule spends on scores.
 _SCORE_SHARE = 0.5
 #: Fewest readings with features that a meter's own score is learned from.
@@ -221,13 +225,14 @@ def fit_meter(
     cut = int(len(known) * _FIT_SHARE)
     model, start = shared, len(time)
     if cut >= _FEWEST:
-        model = Tails().train(context.z[known[:cut]][:, SCORED])
+        model = Tails(resolution=RESOLUTION).train(context.z[known[:cut]][:, SCORED])
         start = int(known[cut])
     elif shared is not None and len(known):
         start = int(known[0])
     early = Context(*(a[:start] for a in _columns(context)))
     rules = Rules.learn(np.asarray(values)[:start], early, state.clock)
     settings = settings or AlarmSettings()
+    settings = replace(settings, floor=max(settings.floor, _FLOOR * len(SCORED)))
     if np.isfinite(rules.shift_beyond):  # the other part is for shifts of the level
         settings = replace(settings, rate=_SCORE_SHARE * settings.rate)
     meter = MeterWatch(state, AlarmState(frequency, settings), model, rules)

@@ -26,6 +26,9 @@ class TailsParams(Hyperparameters):
     tail: float = tunable(
         0.02, 0.005, 0.1, log=True, description="share of each feature's rows the tail is fit on"
     )
+    resolution: float = tunable(
+        0.0, 0.0, 2.0, description="distances up to this are as ordinary as the median"
+    )
     heaviest: float = tunable(
         0.15, 0.05, 0.5, description="least tail index: light tails are not trusted beyond data"
     )
@@ -87,8 +90,11 @@ class Tails(AnomalyModel):
             distance = np.abs(X[seen, j] - self.center_[j])
             rank = np.searchsorted(self.grid_[j], distance, side="left") / _GRID
             inside = -np.log(np.maximum(1 - rank, np.exp(-self.log_share_[j])))
-            edge = max(self.edge_[j], 1e-12)
+            edge = max(self.edge_[j], self.params.resolution, 1e-12)
             far = distance > edge
+            inside[distance <= self.params.resolution] = np.minimum(
+                inside[distance <= self.params.resolution], 1.0
+            )
             inside[far] = self.log_share_[j] + np.log(distance[far] / edge) / self.index_[j]
             surprise[seen, j] = inside
         return surprise
