@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from esgml.regulatory.calibration import sigmoid
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -52,7 +54,7 @@ def intercept(log_odds: Array, truth: Array) -> float:
     low, high = -10.0, 10.0
     for _ in range(60):  # the mean rises with the shift, so halving finds it
         middle = (low + high) / 2
-        mean = float((1.0 / (1.0 + np.exp(-np.clip(log_odds + middle, -40, 40)))).mean())
+        mean = float(sigmoid(log_odds + middle).mean())
         low, high = (middle, high) if mean < float(truth.mean()) else (low, middle)
     return (low + high) / 2
 

@@ -1,8 +1,9 @@
 """Installation-years of the EU ETS as arrays, and what is known of an installation at a year's end.
 
 A table has the columns ``installation_id``, ``year``, ``free`` (allowances allocated for free, in
-tCO2e) and ``emission`` (verified emissions, tCO2e), one row an installation and year. An
-installation is *short* in a year where it emitted more than it was given.
+tCO2e) and ``emission`` (verified emissions, tCO2e), one row an installation and year. A row
+without an emission is a year to come whose allocation is already known. An installation is *short*
+in a year where it emitted more than it was given.
 """
 
 from __future__ import annotations
@@ -50,6 +51,14 @@ FEATURES = (
     "deviation of log emissions over the years",
     "years since the last switch",
 )
+#: What the allocation of the year to come adds, in the order of the columns of `ahead`.
+AHEAD = (
+    "change of free allocation to the year to come",
+    "log of emissions over the free allocation to come",
+    "mean emissions of three years over the free allocation to come",
+    "largest emissions over the free allocation to come",
+    "least emissions over the free allocation to come",
+)
 
 
 @dataclass(frozen=True)
@@ -95,11 +104,13 @@ class Installations:
         if table.height == 0:
             raise HistoryError("there is no installation.", code="empty")
         for name in COLUMNS[1:]:
-            if not table.schema[name].is_numeric():
+            if not table.schema[name].is_numeric() and table.schema[name] != pl.Null:
                 raise ColumnError("this is no number.", where=name)
         ids = table["installation_id"].cast(str)
         year = table["year"].cast(float).to_numpy()
-        values = table.select("free", "emission").cast(pl.Float64).to_numpy()
+        values = np.array(table.select("free", "emission").cast(pl.Float64).to_numpy())
+        # A missing emission is a year to come; anything else that is no amount is a fault.
+        values[table["emission"].is_null().to_numpy(), 1] = 0.0
         bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1) | ids.is_null().to_numpy()
         bad |= ~((year >= 1990) & (year <= 2100) & (year == np.round(year)))
         if bad.any():
@@ -124,7 +135,16 @@ class Installations:
             )
         shape = (len(unique), int(column.max()) + 1)
         free, emission = np.full(shape, np.nan), np.full(shape, np.nan)
-        free[row, column], emission[row, column] = values[:, 0], values[:, 1]
+        free[row, column] = values[:, 0]
+        emission[row, column] = np.where(table["emission"].is_null(), np.nan, values[:, 1])
+        silent = ~np.isfinite(emission).any(axis=1)
+        if silent.any():
+            raise HistoryError(
+                "an installation has reported no emissions at all.",
+                code="no_values",
+                where=str(unique[silent][0]),
+                remedy="Give at least one year with its verified emissions.",
+            )
         return cls(tuple(unique.tolist()), first + np.arange(shape[1]), free, emission)
 
     @property
@@ -217,6 +237,37 @@ def features(data: Installations, rows: NDArray[np.int64], columns: NDArray[np.i
             np.log(np.nanmin(emission, axis=1) + SOFT) - denominator,
             np.nanstd(log_emission, axis=1),
             columns - differs,
+        ]
+    )
+
+
+def ahead(data: Installations, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
+    """Return what the allocation of the next year adds to `features`; NaN where it is not known.
+
+    Allowances are allocated at the start of a year, its emissions are known after its end.
+
+    Returns
+    -------
+    array of float, shape (m, 5)
+        See `AHEAD`.
+    """
+    next_column = columns + 1
+    inside = next_column < data.free.shape[1]
+    coming = data.free[rows, np.minimum(next_column, data.free.shape[1] - 1)]
+    coming = np.where(inside, coming, np.nan)
+    emission = _over_time(data.emission[rows], columns)
+    now, given = data.emission[rows, columns], data.free[rows, columns]
+    recent = np.where(
+        np.arange(emission.shape[1])[None, :] > columns[:, None] - 3, emission, np.nan
+    )
+    denominator = np.log(coming + SOFT)
+    return np.column_stack(
+        [
+            np.log1p(coming) - np.log1p(given),
+            np.clip(np.log(now + SOFT) - denominator, -FAR, FAR),
+            np.log(np.nanmean(recent, axis=1) + SOFT) - denominator,
+            np.log(np.nanmax(emission, axis=1) + SOFT) - denominator,
+            np.log(np.nanmin(emission, axis=1) + SOFT) - denominator,
         ]
     )
 

@@ -11,8 +11,16 @@ import numpy as np
 from esgml.core.errors import HistoryError, IntegrityError, UsageError
 from esgml.core.interfaces import BaseModel, Files, Hyperparameters, tunable
 from esgml.regulatory.boosted import BoostedTrees
+from esgml.regulatory.calibration import sigmoid
 from esgml.regulatory.calibration_scores import intercept, reliability, scores
-from esgml.regulatory.installations import FEATURES, Installations, features, transitions
+from esgml.regulatory.installations import (
+    AHEAD,
+    FEATURES,
+    Installations,
+    ahead,
+    features,
+    transitions,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 TREES = "trees.safetensors"
+TREES_AHEAD = "trees_ahead.safetensors"
 STATE = "state.json"
 #: Fewest pairs of years that are learned from.
 FEWEST = 200
@@ -42,11 +51,11 @@ class EtsShortfall(BaseModel):
     """The probability that an installation is short of free allowances in the year to come.
 
     Boosted trees on the history of one installation alone: how its emissions stand to its free
-    allocation, how both moved, how long it has been short. When to use it: to see which
-    installations will have to buy allowances, a year ahead. Known weakness: the allocation and
-    economy of the coming year are not known to it, so a shock that moves all installations at
-    once (as in 2020) shifts all probabilities alike; it was learned on phases 3 (2013-2020) of the
-    system.
+    allocation, how both moved, how long it has been short. Where the allocation of the coming year
+    is in the table (a row without an emission), trees that know it answer. When to use it: to see
+    which installations will have to buy allowances, a year ahead. Known weakness: the economy of
+    the coming year is not known to it, so a shock that moves all installations at once (as in
+    2020) is not foreseen; it was measured on phase 3 of the system (2013-2020).
 
     Parameters
     ----------
@@ -55,9 +64,10 @@ class EtsShortfall(BaseModel):
 
     Attributes
     ----------
-    trees_ : BoostedTrees
-    shift_ : float
-        Added to the log-odds: what trees of the years before missed in the last year.
+    trees_, trees_ahead_ : BoostedTrees
+        Without and with the allocation of the coming year.
+    shift_, shift_ahead_ : float
+        Added to their log-odds: what trees of the years before missed in the last year.
     years_ : tuple of int
         First and last year learned from.
     base_rate_ : float
@@ -73,7 +83,9 @@ class EtsShortfall(BaseModel):
     Params = ShortfallParams
 
     trees_: BoostedTrees
+    trees_ahead_: BoostedTrees
     shift_: float
+    shift_ahead_: float
     years_: tuple[int, int]
     base_rate_: float
 
@@ -110,17 +122,26 @@ class EtsShortfall(BaseModel):
             "seed": seed,
         }
         X = features(data, rows, columns)
-        # The whole system moves from year to year. What trees grown without the last year missed
-        # of it on average is what the trees of all years are shifted by: one number.
         last = columns == columns.max()
-        self.shift_ = 0.0
-        earlier = short[~last]
-        if len(earlier) >= FEWEST and earlier.min() < earlier.max():
-            before = BoostedTrees.grow(X[~last], earlier, settings, p.rounds)
-            self.shift_ = intercept(before.log_odds(X[last]), short[last])
-        self.trees_ = BoostedTrees.grow(X, short, settings, p.rounds)
+        self.trees_, self.shift_ = self._grow(X, short, last, settings)
+        X = np.column_stack([X, ahead(data, rows, columns)])
+        self.trees_ahead_, self.shift_ahead_ = self._grow(X, short, last, settings)
         self.years_ = (int(data.years[0]), int(data.years[-1]))
         self.base_rate_ = float(short.mean())
+
+    def _grow(
+        self, X: Array, short: Array, last: NDArray[np.bool_], settings: dict[str, Any]
+    ) -> tuple[BoostedTrees, float]:
+        """Return trees of all years, and by how much their log-odds are to be shifted.
+
+        The whole system moves from year to year. What trees grown without the last year missed
+        of it on average is what the trees of all years are shifted by: one number.
+        """
+        shift, earlier = 0.0, short[~last]
+        if len(earlier) >= FEWEST and earlier.min() < earlier.max():
+            before = BoostedTrees.grow(X[~last], earlier, settings, self.params.rounds)
+            shift = intercept(before.log_odds(X[last]), short[last])
+        return BoostedTrees.grow(X, short, settings, self.params.rounds), shift
 
     def predict(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return, for every installation, the probability to be short in the year after its last.
@@ -129,7 +150,8 @@ class EtsShortfall(BaseModel):
         -------
         DataFrame
             ``installation_id, year`` (the one foretold), ``probability``, and what it rests on:
-            ``last_free`` and ``last_emission`` (tCO2e), ``years_short``, ``years_seen``.
+            ``last_free`` and ``last_emission`` (tCO2e), ``years_short``, ``years_seen``, and
+            ``allocation_known``, whether the allocation of the year to come took part.
 
         Raises
         ------
@@ -145,24 +167,43 @@ class EtsShortfall(BaseModel):
 
         rows, columns = np.arange(len(data.names)), data.last()
         short = data.short
+        probability, informed = self._probability(data, rows, columns)
         return pl.DataFrame(
             {
                 "installation_id": data.names,
                 "year": data.years[columns] + 1,
-                "probability": self._probability(features(data, rows, columns)),
+                "probability": probability,
                 "last_free": data.free[rows, columns],
                 "last_emission": data.emission[rows, columns],
                 "years_short": np.nansum(short, axis=1).astype(np.int64),
                 "years_seen": np.isfinite(short).sum(axis=1),
+                "allocation_known": informed,
             }
         )
 
-    def _probability(self, X: Array) -> Array:
+    def _probability(
+        self,
+        data: Installations,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        *,
+        allocation_known: bool = True,
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Return probabilities, and where the allocation of the year to come took part."""
+        X, coming = features(data, rows, columns), ahead(data, rows, columns)
+        informed = np.logical_and(np.isfinite(coming).all(axis=1), allocation_known)
         log_odds = self.trees_.log_odds(X) + self.shift_
-        return 1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0)))
+        if informed.any():
+            known = np.column_stack([X, coming])[informed]
+            log_odds[informed] = self.trees_ahead_.log_odds(known) + self.shift_ahead_
+        return sigmoid(log_odds), informed
 
-    def foretold(self, table: pl.DataFrame, year: int) -> tuple[Array, Array, Array]:
+    def foretold(
+        self, table: pl.DataFrame, year: int, *, allocation_known: bool = True
+    ) -> tuple[Array, Array, Array]:
         """Return probabilities of a year from what was known before it, what happened, and before.
+
+        `allocation_known` says whether the allocation of that year counts as known.
 
         Returns
         -------
@@ -175,9 +216,12 @@ class EtsShortfall(BaseModel):
         rows, columns, short = transitions(data, into)
         if not len(rows):
             raise HistoryError(f"no installation reported {year} and the year before it.")
-        return self._probability(features(data, rows, columns)), short, data.short[rows, columns]
+        probability, _ = self._probability(data, rows, columns, allocation_known=allocation_known)
+        return probability, short, data.short[rows, columns]
 
-    def evaluate(self, table: pl.DataFrame, *, year: int) -> dict[str, float]:
+    def evaluate(
+        self, table: pl.DataFrame, *, year: int, allocation_known: bool = True
+    ) -> dict[str, float]:
         """Return scores on one year that was not learned from, persistence beside them.
 
         Raises
@@ -191,7 +235,7 @@ class EtsShortfall(BaseModel):
                 f"{year} was learned from: a score on it would say nothing.",
                 remedy=f"Score a year after {self.years_[1]}.",
             )
-        probability, short, before = self.foretold(table, year)
+        probability, short, before = self.foretold(table, year, allocation_known=allocation_known)
         return {
             **scores(probability, short),
             "persistence_accuracy": float((before == short).mean()),
@@ -209,7 +253,7 @@ class EtsShortfall(BaseModel):
         return {
             "years": list(self.years_),
             "base_rate": self.base_rate_,
-            "features": list(FEATURES),
+            "features": [*FEATURES, *AHEAD],
         }
 
     def _dump(self) -> Files:
@@ -217,8 +261,10 @@ class EtsShortfall(BaseModel):
             "years": list(self.years_),
             "base_rate": self.base_rate_,
             "shift": self.shift_,
+            "shift_ahead": self.shift_ahead_,
         }
-        return {TREES: self.trees_.to_bytes(), STATE: json.dumps(state).encode()}
+        trees = {TREES: self.trees_.to_bytes(), TREES_AHEAD: self.trees_ahead_.to_bytes()}
+        return {**trees, STATE: json.dumps(state).encode()}
 
     def _restore(self, files: Mapping[str, bytes]) -> None:
         try:
@@ -226,6 +272,9 @@ class EtsShortfall(BaseModel):
             first, last = (int(y) for y in state["years"])
             self.years_, self.base_rate_ = (first, last), float(state["base_rate"])
             self.shift_ = float(state["shift"])
+            self.shift_ahead_ = float(state["shift_ahead"])
             self.trees_ = BoostedTrees.from_bytes(files[TREES], len(FEATURES))
+            both = len(FEATURES) + len(AHEAD)
+            self.trees_ahead_ = BoostedTrees.from_bytes(files[TREES_AHEAD], both)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError("this is no shortfall model.") from error
