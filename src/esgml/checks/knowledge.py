@@ -48,7 +48,7 @@ def conditions(predicate: Predicate) -> list[Condition]:
     for name in type(predicate).model_fields:
         value = getattr(predicate, name)
         for one in value if isinstance(value, tuple) else (value,):
-            if not isinstance(one, int):
+            if not isinstance(one, int):  # how many of at_least, or anyone
                 parts += conditions(one)
     return parts
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from esgml.regulatory.facts import NOT_BINDING, Fact, Regulation
+from esgml.regulatory.fields import FIELDS
 from esgml.regulatory.organization import Organization
 from esgml.regulatory.predicates import Answer, Line, Outcome
 
@@ -261,11 +262,9 @@ def reasons(result: Applicability) -> list[dict[str, Any]]:
     deciding = decision.deciding()
     said: set[str] = set()
     for route in deciding or decision.routes:
-        lines = route.outcome.open or route.outcome.lines
-        if route.answer == "no" and route.outcome.answer == "no":
-            lines = tuple(x for x in route.outcome.lines if x.answer == "no") or lines
-            others = tuple(x for x in route.outcome.lines if x.answer == "yes")
-            lines = others + lines
+        lines = _decisive(route)
+        if route.why and route.answer != route.outcome.answer:
+            found.append(_sentence(f"decides nothing: {route.why}", route.answer, route.fact))
         # Figures of a group that are those of the organization itself were said before.
         plain = {line.text.removeprefix("group ") for line in lines}
         if plain <= said and plain != {line.text for line in lines}:
@@ -278,10 +277,6 @@ def reasons(result: Applicability) -> list[dict[str, Any]]:
                 one["assumption"] = line.assumption
             if one not in found:
                 found.append(one)
-        if route.why and route.answer != route.outcome.answer:
-            found.append(
-                _sentence(f"this fact decides nothing: {route.why}", route.answer, route.fact)
-            )
     if result.conditional:
         route = next(r for r in decision.routes if r.why)
         found.append(_sentence(result.conditional, "unknown", route.fact))
@@ -292,6 +287,17 @@ def reasons(result: Applicability) -> list[dict[str, Any]]:
             _sentence(f"since {day.isoformat()} the answer is {answer}: {fact.says}", answer, fact)
         )
     return found
+
+
+def _decisive(route: Route) -> tuple[Line, ...]:
+    """Return the conditions of a route, those that decide it first and places last."""
+    places = {"place", "places"}
+
+    def weight(line: Line) -> tuple[bool, bool]:
+        field = FIELDS.get(line.field)
+        return line.answer != route.outcome.answer, field is not None and field.kind in places
+
+    return tuple(sorted(route.outcome.open or route.outcome.lines, key=weight))
 
 
 def _sentence(text: str, answer: str, fact: Fact) -> dict[str, Any]:

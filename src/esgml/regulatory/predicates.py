@@ -6,7 +6,7 @@ A predicate is written in YAML as one of::
     {field: net_turnover, op: ">", value: 450000000, unit: EUR}
     {field: jurisdiction, op: in, value: EU}          # also: operates_in, listed_on, legal_form
     {field: public_interest_entity}                   # a flag that must be true
-    {all: [...]}  {any: [...]}  {not: ...}  {at_least: 2, of: [...]}
+    {all: [...]}  {any: [...]}  {not: ...}  {at_least: 2, of: [...]}  {anyone: true}
 
 Answers follow Kleene's strong logic: ``all`` is no as soon as one part is no, whatever the others
 are; unknown remains only where a missing value could still change the answer. ``years: 2`` on a
@@ -254,9 +254,27 @@ class Not(_Node):
     def evaluate(self, org: Organization) -> Outcome:
         """Answer for one organization."""
         inner = self.not_.evaluate(org)
-        flipped: dict[Answer, Answer] = {"yes": "no", "no": "yes", "unknown": "unknown"}
-        lines = tuple(replace(line, text=f"must not be: {line.text}") for line in inner.lines)
-        return Outcome(flipped[inner.answer], lines)
+        return Outcome(_FLIPPED[inner.answer], tuple(_denied(line) for line in inner.lines))
+
+
+class Anyone(_Node):
+    """Everyone is meant, as by a framework that anyone may use."""
+
+    anyone: Literal[True]
+
+    def evaluate(self, org: Organization) -> Outcome:
+        """Answer for one organization."""
+        return Outcome("yes", ())
+
+
+_FLIPPED: dict[Answer, Answer] = {"yes": "no", "no": "yes", "unknown": "unknown"}
+
+
+def _denied(line: Line) -> Line:
+    """Return a condition as it reads where it must not hold."""
+    answer = _FLIPPED[line.answer]
+    said = line.text.removesuffix(f": {line.answer}")
+    return replace(line, text=f"{said}, which must not be: {answer}", answer=answer)
 
 
 def _kind(value: Any) -> str:
@@ -264,6 +282,8 @@ def _kind(value: Any) -> str:
     for key, kind in (("all", "all"), ("any", "any"), ("at_least", "at_least")):
         if key in names:
             return kind
+    if "anyone" in names:
+        return "anyone"
     return "not" if "not" in names or "not_" in names else "condition"
 
 
@@ -272,6 +292,7 @@ Predicate = Annotated[
     | Annotated[Any_, pydantic.Tag("any")]
     | Annotated[AtLeast, pydantic.Tag("at_least")]
     | Annotated[Not, pydantic.Tag("not")]
+    | Annotated[Anyone, pydantic.Tag("anyone")]
     | Annotated[Condition, pydantic.Tag("condition")],
     pydantic.Discriminator(_kind),
 ]
