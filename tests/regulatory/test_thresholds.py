@@ -30,6 +30,10 @@ def found(text):
         ("a limit of 200 mg/Nm3", [("<=", 200, "mg/Nm3")]),
         ("two thirds of the votes", [("=", 0.666667, "share")]),
         ("twenty-five per cent of members", [("=", 25, "%")]),
+        ("persons under the age of 25 or aged 15 to 24", [("<", 25, "years of age"),
+                                                          (">=", 15, "years of age"),
+                                                          ("<=", 24, "years of age")]),
+        ("a minimum of EUR 10 000 000 or 20 % of it", [(">=", 10_000_000, "EUR"), (">=", 20, "%")]),
         ("€1.5 million or £20m", [("=", 1_500_000, "EUR"), ("=", 20_000_000, "GBP")]),
     ],
 )  # fmt: skip

@@ -9,37 +9,41 @@ import re
 
 _FILL = (
     r"(?:\s*[:(]?\s*(?:the|a|an|any|its|their|amount|amounts|value|values|level|rate|total"
-    r"|sum|limit|equal to|of|about|approximately|around"
+    r"|sum|limit|equal to|of|ages?|about|approximately|around"
     r"|following|thresholds?|maximum|minimum|every|each|all|be|is|are|one or more|either"
     r"|\(?[a-z]\)))*\s*\(?\Z"
 )
-_BEFORE = (
-    (">=", 
+_BEFORE = {
+    ">=": (
         r"equal to or (?:greater|more|higher|larger) than|(?:greater|more"
-        r"|higher) than or equal to|equal to or (?:above|over|exceed(?:s|ing)?)"
-           
-        r"|equals? or exceeds?|equal(?:s|ling)? or exceed(?:s|ing)?|reach(?:es)? or exceeds?"
-        r"|meets? or exceeds?|at or above"
-           
-        r"|at (?:the )?(?:very )?least|(?:a )?minimum(?: (?!more|less|greater|exceed|above|over"
-        r"|below|than|not)\w+){0,4}|starting (?:from|at)|is or exceeds"),
-    ("<=", 
-        r"equal to or (?:less|lower|smaller|fewer) than|(?:less|lower|smaller) than or equal to"
-        r"|equal to or (?:below|under)|at or below"
-           
-        r"|up to(?: and including)?|at (?:the )?most|(?:a )?maximum(?: (?!more|less|greater"
-        r"|exceed|above|over|below|than|not)\w+){0,4}|limited to|capped at"
-        r"|(?:upper )?limit(?: value)?|ceiling|cap"
-           r"|within|restricted to|to the extent of"),
-    (">", 
+        r"|higher) than or equal to"
+        r"|equal to or (?:above|over|exceed(?:s|ing)?)|equals? or exceeds?|equal(?:s"
+        r"|ling)? or exceed(?:s|ing)?"
+        r"|reach(?:es)? or exceeds?|meets? or exceeds?|at or above"
+        r"|at (?:the )?(?:very )?least"
+        r"|(?:a )?minimum(?: (?!more|less|greater|exceed|above|over|below|than|not)\w+){0,4}"
+        r"|starting (?:from|at)|is or exceeds"
+    ),
+    "<=": (
+        r"equal to or (?:less|lower|smaller|fewer) than|(?:less|lower"
+        r"|smaller) than or equal to"
+        r"|equal to or (?:below|under)|at or below|up to(?: and including)?|at (?:the )?most"
+        r"|(?:a )?maximum(?: (?!more|less|greater|exceed|above|over|below|than|not)\w+){0,4}"
+        r"|limited to|capped at|(?:upper )?limit(?: value)?|ceiling|cap|within|restricted to"
+        r"|to the extent of"
+    ),
+    ">": (
         r"more than|greater than|higher than|larger than|longer than|heavier than|over|above"
-        r"|exceed(?:s|ed|ing)?|in excess of|beyond|surpass(?:es|ed|ing)?|older than"),
-    ("<", 
+        r"|exceed(?:s|ed|ing)?|in excess of|beyond|surpass(?:es|ed|ing)?|older than"
+    ),
+    "<": (
         r"less than|fewer than|lower than|smaller than|shorter than|lighter than|below|under"
-        r"|falls? short of|younger than"),
-)  # fmt: skip
+        r"|falls? short of|younger than"
+    ),
+}
 _COMPILED = [
-    (sign, re.compile(rf"\b(?P<c>{words}){_FILL}", re.IGNORECASE)) for sign, words in _BEFORE
+    (sign, re.compile(rf"\b(?P<c>{words}){_FILL}", re.IGNORECASE))
+    for sign, words in _BEFORE.items()
 ]
 _NOT = re.compile(
     r"\b(?:not|no|nor|never|neither|cannot)(?: (?:be|in any case|under any circumstances"

@@ -21,7 +21,8 @@ _NOT_LENGTH_AFTER = re.compile(
     r"|exposure)|average\b|preceding average)"
 )
 _NOT_LENGTH_BEFORE = re.compile(
-    r"\b(?:aged|age of|ages? (?:over|under|below|above)|average (?:of"
+    r"\b(?:minimum age\b[^.;]{0,50}|aged(?: between| from)?(?: \d{1,3} (?:and|to))?"
+    r"|age of|ages? (?:over|under|below|above)|average (?:of"
     r"|over)(?: the)?(?: (?:last|preceding))?|averaged over|averaging"
     r"|mean over)(?: (?:at least|over|under))? \Z",
     re.IGNORECASE,

@@ -39,6 +39,14 @@ _COUNT = re.compile(
     rf"|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)"
     rf"(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
 )
+_AGE = re.compile(
+    r"\b(?:aged |age group )(?:between |from |over |under "
+    r"|at least )?(?P<a>\d{1,3})(?: years)?"
+    r"(?:(?: to | and |-)(?P<b>\d{1,3}))?(?! %)"
+    r"|\bages? (?:of )?(?:between )?(?P<c>\d{1,3})(?:(?: to | and "
+    r"|-)(?P<d>\d{1,3}))?(?! ?%|\w)"
+    r"|\bage\b[^.;:]{0,60} (?:fixed|set) at (?P<e>\d{1,3}) years"
+)
 _A_YEAR = re.compile(r"(?:19|20)\d{2}")
 #: The one threshold without a unit that matters here: of a refrigerant.
 _WARMING = re.compile(
@@ -224,6 +232,13 @@ class _Reader:
                 found.append(
                     (match.start(), match.end(), re.sub(r"(?<=\d)m\b", " mn", number), unit, "")
                 )
+        for match in _AGE.finditer(text, start, end):
+            names = ("a", "b") if match["a"] else ("c", "d") if match["c"] else ("e",)
+            found += [
+                (*match.span(name), match[name], "years of age", "")
+                for name in names
+                if match[name] and free(*match.span(name))
+            ]
         for match in _QUANTITY.finditer(text, start, end):
             before = text[max(start, match.start() - 24) : match.start()]
             if not free(*match.span()) or _REFERS.search(before):
@@ -264,6 +279,8 @@ class _Reader:
                 r"\b(?:Articles?|paragraphs?|points?)\b[^a-z]*\Z", before
             ):
                 return
+            if any(other.start("n") < one[1] and one[0] < other.end("n") for one in found):
+                return  # an amount of money, or a quantity with a unit of its own
             found.append((other.start("n"), other.end("n"), other["n"], unit, per))
             at = other.start()
 
@@ -312,6 +329,8 @@ class _Reader:
             sign = ">="
         elif re.search(r"\bbetween [^.;]{1,30} and \Z", lead):
             sign = "<="
+        elif unit == "years of age" and sign == "=":
+            sign = _age_sign(text, lead, last)
         elif sign == "=" and previous is not None and comparators.joined(text, previous[0], first):
             sign = previous[1]
         stop = min(end, max(last, comparators.after(text, last)))
@@ -362,6 +381,15 @@ class _Reader:
 def _plain_symbol(unit: str) -> bool:
     """Tell whether a one-letter unit is written as its symbol is: "5 t", not "5 T"."""
     return unit in "tgmlVW"
+
+
+def _age_sign(text: str, lead: str, last: int) -> str:
+    """Return the comparison of an age: "aged 15 to 24" has a first and a last year."""
+    if re.match(r"(?: years)?(?: to |-)\d", text[last : last + 12]):
+        return ">="
+    if re.search(r"\baged? (?:group |of )?\d{1,3}(?: years)?(?: to |-)\Z", lead):
+        return "<="
+    return ">=" if re.search(r"minimum age\b", lead) else "="
 
 
 def _fraction(text: str) -> float:
