@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, MissingExtraError, UsageError
 from esgml.regulatory import impact
-from esgml.regulatory.predictor import MOST_ITEMS, RegulatoryPredictor
+from esgml.regulatory.predictor import MOST_ITEMS, MOST_JUDGED, RegulatoryPredictor
 from esgml.regulatory.request import analyze, answer_schema, request_schema
 
 DAY = dt.date(2026, 11, 26)
@@ -190,6 +190,19 @@ def test_long_lists_are_cut_aloud(predictor):
     cut = [w["message"] for w in report["warnings"] if w["code"] == "cut"]
     assert len(cut) == 2 and all("1,005" in message for message in cut)
     assert report["bindingness"]["binding"] == MOST_ITEMS + 5
+
+
+def test_of_a_very_long_text_the_beginning_is_judged(predictor):
+    seen = []
+
+    def areas(text):
+        seen.append(len(text))
+        return []
+
+    text = "Operators shall report. " * (MOST_JUDGED // 20)
+    report = RegulatoryPredictor(areas, judge).analyze_regulation(text, as_of=DAY)
+    assert seen == [MOST_JUDGED]
+    assert "judged_in_part" in [w["code"] for w in report["warnings"]]
 
 
 def test_a_missing_library_leaves_out_what_needs_it():

@@ -19,6 +19,10 @@ NOTICE = "A model estimate with its evidence, not legal advice."
 #: Most statements of one kind in a report; what is beyond is counted in a warning.
 MOST_ITEMS = 1000
 
+#: Most characters the classifiers judge: a long act says in its first articles what it is about,
+#: and they cost some twenty seconds a megabyte where reading costs four.
+MOST_JUDGED = 300_000
+
 #: Judges a text: areas with probability and evidence, as spans of the text it is given.
 Areas = Callable[[str], list[dict[str, Any]]]
 #: Judges a text: ``{"probability", "evidence"}``, or None where it abstains.
@@ -161,13 +165,20 @@ class RegulatoryPredictor:
         self, document: Document
     ) -> tuple[list[dict[str, Any]], dict[str, Any] | None, list[dict[str, Any]]]:
         """Return areas and significance with evidence in the given text, and warnings."""
+        text = document.text[:MOST_JUDGED]
         try:
-            areas = [_placed(document, one) for one in self._areas(document.text)]
-            significance = self._judge(document.text)
+            areas = [_placed(document, one) for one in self._areas(text)]
+            significance = self._judge(text)
         except MissingExtraError as error:
             message = f"areas and significance are not judged: {error}"
             return [], None, [{"code": "not_judged", "message": message}]
-        return areas, significance and _placed(document, significance), []
+        warnings: list[dict[str, Any]] = []
+        if len(text) < len(document.text):
+            message = (
+                f"areas and significance are judged from the first {MOST_JUDGED:,} characters."
+            )
+            warnings.append({"code": "judged_in_part", "message": message})
+        return areas, significance and _placed(document, significance), warnings
 
 
 def _shipped_areas(text: str) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ _REPEAL = re.compile(r"\brepeal(?:ed|s)?\b", re.IGNORECASE)
 _FORCE = re.compile(
     r"\b(?:enters?|entered|come|comes) into (?:force|effect)\b|\btakes? effect\b", re.IGNORECASE
 )
+_EFFECT = re.compile(r"\btakes? effect\b", re.IGNORECASE)
 _TRANSPOSE = re.compile(
     r"\bbring into force the (?:laws|provisions|measures)|\btranspos|\badopt and publish\b"
     r"|\bnecessary to (?:comply|ensure compliance) with (?:this|the) (?:Directive|Article)",
@@ -60,10 +61,13 @@ def role(moment: Moment, text: str, start: int, end: int) -> str:
         return "adoption"
     clause = text[max(start, moment.start - 400) : min(end, moment.end + 400)]
     lead = moment.lead
-    if moment.kind == "length" and _FORCE.search(text, max(start, moment.start - 60), moment.start):
-        return "entry_into_force"
+    before = text[max(start, moment.start - 60) : moment.start]
+    if moment.kind == "length" and _FORCE.search(before):
+        return "application" if _EFFECT.search(before) else "entry_into_force"
     if _DELEGATION.search(clause):
         return "delegation"
+    if moment.kind == "date" and lead.startswith(("until", "till")):
+        return "expiry"
     if _REPEAL.search(clause) and moment.kind == "date":
         return "repeal"
     if _TRANSPOSE.search(clause):
@@ -72,9 +76,7 @@ def role(moment: Moment, text: str, start: int, end: int) -> str:
         return "entry_into_force"
     if moment.kind == "period":
         return "period"
-    if lead.startswith(("until", "till", "up to")) or _EXPIRE.search(
-        text, max(start, moment.start - 60), moment.start
-    ):
+    if lead.startswith(("until", "till", "up to")) or _EXPIRE.search(before):
         return "expiry"
     modal = _MODAL.search(clause)
     act = clause[modal.end() :] if modal else clause

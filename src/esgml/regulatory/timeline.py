@@ -69,6 +69,8 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
                 )
                 continue
             item = _item(document, moment, start, end)
+            if item.get("anchor") and moment.anchor is not None and moment.anchor[1] > moment.end:
+                evidence = document.evidence(moment.start, moment.anchor[1])
             item["evidence"] = evidence
             items.append(item)
             if whole_act and item["what"] in ("entry_into_force", "application") and item["date"]:
