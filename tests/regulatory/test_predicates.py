@@ -203,6 +203,7 @@ def test_a_predicate_of_the_wrong_form_is_refused(wrong):
         ({"jurisdiction": "Germany"}, "jurisdiction"),
         ({"listed_on": ["moon"]}, "listed_on.0"),
         ({"activities": ["flies"]}, "activities"),
+        ({"activities": [[]]}, "activities"),
         ({"activities": {"operates_aircraft": "yes"}}, "activities"),
         ({"rates": {"USD": 1.0}}, "rates"),
         ({"rates": {"USD/EUR": -1.0}}, "rates"),

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, EsgmlError, NotFoundError, UsageError
+from esgml.regulatory.applicability import assess, decide
 from esgml.regulatory.knowledge import knowledge
 from esgml.regulatory.organization import ACTIVITIES, Organization, organization
 from esgml.regulatory.readiness import metrics_in, with_tables
@@ -118,6 +119,39 @@ def test_one_more_data_point_never_raises_the_risk(org, day, point):
     more = [*org.get("available_data", []), point]
     after = compliance_risk({**org, "available_data": more}, as_of=day)
     assert after["overall_risk"] <= before["overall_risk"] + 1e-9
+
+
+#: Exemptions count only where they are shown or claimed, so leaving that out can add a duty.
+SHOWN = {r.id for r in knowledge().regulations.values() if r.of("exemption")}
+
+
+@settings(max_examples=40, deadline=None)
+@given(organizations, days, st.data())
+def test_leaving_something_out_never_turns_a_yes_into_a_no_or_back(org, day, data):
+    left = {k: v for k, v in org.items() if data.draw(st.booleans(), label=k)}
+    whole, part = organization(org), organization(left)
+    for regulation in knowledge().regulations.values():
+        if regulation.id in SHOWN:
+            continue
+        more = decide(regulation, whole, day).answer
+        less = decide(regulation, part, day).answer
+        assert less in (more, "unknown"), regulation.id
+
+
+@settings(max_examples=15, deadline=None)
+@given(organizations)
+def test_the_answer_changes_on_the_days_it_says_and_on_no_other(org):
+    whole = organization(org)
+    for regulation in knowledge().regulations.values():
+        changes = {day: answer for day, answer, _ in assess(regulation, whole, TODAY).history}
+        days_ = {f.valid_from for f in regulation.facts} | {
+            f.valid_to for f in regulation.facts if f.valid_to
+        }
+        for day in (d for d in days_ if d <= TODAY):
+            before = decide(regulation, whole, day - dt.timedelta(days=1)).answer
+            after = decide(regulation, whole, day).answer
+            assert changes.get(day, before) == after
+            assert (day in changes) == (before != after)
 
 
 def test_the_parts_of_the_formula():

@@ -265,6 +265,8 @@ class Organization(Figures):
     @classmethod
     def _activities(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
+            if not all(isinstance(name, str) for name in value):
+                raise ValueError("an activity is named by a word")
             value = dict.fromkeys(value, True)
         if not isinstance(value, Mapping):
             return value
