@@ -78,6 +78,8 @@ def test_two_years_in_a_row():
         ({"jurisdiction": "US", "operates_in": ["US"]}, "no"),
         ({"jurisdiction": "US"}, "unknown"),
         ({"operates_in": ["EU"]}, "yes"),
+        ({"operates_in": ["US"]}, "unknown"),
+        ({"jurisdiction": "US", "operates_in": ["EEA"]}, "unknown"),
         ({}, "unknown"),
     ],
 )

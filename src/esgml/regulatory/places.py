@@ -32,9 +32,11 @@ def place_code(text: str) -> str:
 
 
 def inside(place: str, area: str) -> bool:
-    """Whether `place` lies in `area`: DE in EU, US-CA in US, EU in EU."""
+    """Whether all of `place` lies in `area`: DE in EU, US-CA in US, EU in EEA."""
     if place == area:
         return True
+    if place in GROUPS:
+        return area in GROUPS and GROUPS[place] <= GROUPS[area]
     country = place.split("-")[0]
     return country in GROUPS[area] if area in GROUPS else country == area
 

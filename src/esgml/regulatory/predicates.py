@@ -26,7 +26,7 @@ import pydantic
 
 from esgml.regulatory.fields import FIELDS, amount, shown, shown_number, value_of, where
 from esgml.regulatory.organization import Figures, Organization
-from esgml.regulatory.places import GROUPS, inside, place_name
+from esgml.regulatory.places import inside, place_name
 
 Answer = Literal["yes", "no", "unknown"]
 _ORDER = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
@@ -176,13 +176,21 @@ class Condition(_Node):
         places = value if isinstance(value, tuple) else (value,)
         answer: Answer = "yes" if any(inside(place, area) for place in places) else "no"
         # A country that holds the area does not say whether its part is meant: US and US-CA.
-        if answer == "no" and any(inside(area, p) and p != area for p in places if p not in GROUPS):
+        if answer == "no" and any(inside(area, p) for p in places):
             return Line(
                 f"{where(self.field, value)}, which part is not given, needed {target}: unknown",
                 "unknown",
                 self.field,
                 shown(value),
                 f"Give {self.field} with its part, such as {area}.",
+            )
+        if answer == "no" and self.field == "operates_in" and org.jurisdiction is None:
+            return Line(
+                f"{where(self.field, value)}, formed where is not given, needed {target}: unknown",
+                "unknown",
+                self.field,
+                shown(value),
+                "Give jurisdiction: where it is formed it does business too.",
             )
         relation = "which is" if answer == "yes" else "which is not"
         return Line(
