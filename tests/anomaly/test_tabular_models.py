@@ -267,7 +267,7 @@ def test_arrays_of_another_shape_are_refused():
         (neighbours, {"samples": neighbours.samples_[:, :, :1]}),
         (neighbours, {"samples": neighbours.samples_ * np.inf}),
         (neighbours, {"width": -neighbours.spread_.width}),
-        (axes, {"precision": axes.precision_[:1]}),
+        (axes, {"whitening": axes.whitening_[:1]}),
         (axes, {"centre": axes.centre_ * np.nan}),
         (axes, {"middle": np.zeros(9)}),
     ):

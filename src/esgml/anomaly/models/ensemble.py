@@ -13,7 +13,7 @@ from esgml.anomaly.base import AnomalyModel
 from esgml.core import catalog
 from esgml.core.errors import IntegrityError
 from esgml.core.interfaces import Files, Hyperparameters
-from esgml.core.random import derive_seed
+from esgml.core.random import derive_seed, generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _STATE = "ensemble.json"
+_LEVEL_ROWS = 20_000  # enough to know a median and quartiles by
 MEMBERS = ("isolation_forest", "sampled_neighbours", "pca")
 
 
@@ -94,11 +95,14 @@ class Ensemble(AnomalyModel):
 
     def _train(self, X: Floats, seed: int) -> None:
         self.members_, self.middle_, self.width_ = {}, {}, {}
+        some = X
+        if len(X) > _LEVEL_ROWS:
+            some = X[generator(seed, "levels").choice(len(X), _LEVEL_ROWS, replace=False)]
         for name in self.params.members:
             member = _class(name)(**self.params.settings.get(name, {})).train(
                 X, seed=derive_seed(seed, "member", name)
             )
-            low, middle, high = np.percentile(member.score(X), (25, 50, 75))
+            low, middle, high = np.percentile(member.score(some), (25, 50, 75))
             self.members_[name] = member
             self.middle_[name] = float(middle)
             # where most rows are equal their scores are: then count in shares of the score

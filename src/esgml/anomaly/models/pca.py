@@ -51,8 +51,8 @@ class PCA(AnomalyModel):
     Attributes
     ----------
     centre_ : array, shape (d,)
-    precision_ : array, shape (d, d)
-        Inverse covariance of the columns so scaled.
+    whitening_ : array, shape (d, d)
+        From the columns so scaled to the axes, each divided by its deviation.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class PCA(AnomalyModel):
 
     spread_: Spread
     centre_: Floats
-    precision_: Floats
+    whitening_: Floats
 
     def _train(self, X: Floats, seed: int) -> None:
         self.spread_ = Spread.of(X)
@@ -81,40 +81,39 @@ class PCA(AnomalyModel):
         away = rows - self.centre_
         variance, axes = np.linalg.eigh(away.T @ away / len(rows))
         least = self.params.floor * max(float(variance.mean()), 1e-12)
-        scaled = axes / np.sqrt(np.maximum(variance, least))
-        self.precision_ = scaled @ scaled.T
+        self.whitening_ = axes / np.sqrt(np.maximum(variance, least))
 
     def _score(self, X: Floats) -> Floats:
         away = self.spread_.squeezed(X) - self.centre_
-        # sums over columns in a fixed order: a row scores the same alone and among others
-        squared = np.einsum("ij,jk,ik->i", away, self.precision_, away, optimize=False)
-        return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
+        return np.asarray(np.sqrt(((away @ self.whitening_) ** 2).sum(axis=1)))
 
     def _contributions(self, X: Floats) -> Floats:
         """Return the drop of the squared distance if a column had the value the others imply."""
         away = self.spread_.squeezed(X) - self.centre_
-        return np.asarray((away @ self.precision_) ** 2 / np.diag(self.precision_))
+        precision = self.whitening_ @ self.whitening_.T
+        return np.asarray((away @ precision) ** 2 / np.diag(precision))
 
     def _dump(self) -> Files:
         return dump_state(
             columns=self.columns_,
             centre=self.centre_,
-            precision=self.precision_,
+            whitening=self.whitening_,
             **self.spread_.arrays(),
         )
 
     def _restore(self, files: Mapping[str, bytes]) -> None:
         state: dict[str, Any] = restore_state(files)
         columns = state.get("columns")
-        centre, precision = state.get("centre"), state.get("precision")
+        centre, whitening = state.get("centre"), state.get("whitening")
         if (
             not isinstance(columns, int)
             or not isinstance(centre, np.ndarray)
-            or not isinstance(precision, np.ndarray)
+            or not isinstance(whitening, np.ndarray)
             or centre.shape != (columns,)
-            or precision.shape != (columns, columns)
-            or not (np.isfinite(centre).all() and np.isfinite(precision).all())
+            or whitening.shape != (columns, columns)
+            or not (np.isfinite(centre).all() and np.isfinite(whitening).all())
+            or not whitening.any(axis=1).all()
         ):
             raise IntegrityError("the saved axes are unusable.")
-        self.columns_, self.centre_, self.precision_ = columns, centre, precision
+        self.columns_, self.centre_, self.whitening_ = columns, centre, whitening
         self.spread_ = Spread.from_arrays(state, columns)
