@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from esgml.anomaly.flat_forest import FlatForest, path_length
 from esgml.anomaly.models.autoencoder import Autoencoder
 from esgml.anomaly.models.ensemble import Ensemble
+from esgml.anomaly.models.histogram import Histogram
 from esgml.anomaly.models.isolation_forest import IsolationForest
 from esgml.anomaly.models.pca import PCA
 from esgml.anomaly.models.sampled_neighbours import SampledNeighbours
@@ -98,7 +99,7 @@ def test_sampled_neighbours_equal_a_slow_loop_and_their_parts_add_up():
 def test_sampled_neighbours_see_a_group_of_strange_rows():
     rng = np.random.default_rng(0)
     X = np.concatenate([rng.normal(size=(600, 4)), 6 + 0.05 * rng.normal(size=(6, 4))])
-    score = SampledNeighbours(samples=32).train(X, seed=0).score(X)
+    score = SampledNeighbours().train(X, seed=0).score(X)
     assert score[600:].min() > np.quantile(score[:600], 0.99)
 
 
@@ -117,6 +118,16 @@ def test_pca_score_and_parts_are_those_of_the_inverse_covariance():
     implied[:, j] -= (away @ inverse)[:, j] / inverse[j, j]
     fall = expected**2 - np.einsum("ij,jk,ik->i", implied, inverse, implied)
     np.testing.assert_allclose(model.feature_contributions(X)[:, j], fall, rtol=1e-4, atol=1e-6)
+
+
+def test_histogram_counts_what_falls_into_a_bin():
+    X = np.concatenate([np.repeat([0.0, 1.0], [300, 95]), [0.5] * 5])[:, None]
+    model = Histogram(floor=0.05).train(X)
+    share = np.array([300, 95, 5, 0, 0]) / 300
+    expected = -np.log((share + 0.05) / 1.05)
+    asked = [[0.0], [1.0], [0.5], [0.25], [7.0]]
+    np.testing.assert_allclose(model.score(asked), expected, rtol=1e-12)
+    assert model.score([[np.nan]])[0] == 0
 
 
 def test_autoencoder_scores_without_torch_what_torch_would():
@@ -153,7 +164,7 @@ def test_ensemble_is_the_mean_of_levels_and_names_its_members():
     X = rows()
     model = Ensemble().train(X, seed=3)
     levels = model.member_scores(X)
-    assert list(levels) == ["isolation_forest", "sampled_neighbours", "pca"]
+    assert list(levels) == ["isolation_forest", "sampled_neighbours", "pca", "histogram"]
     np.testing.assert_allclose(model.score(X), np.mean(list(levels.values()), axis=0))
     for level in levels.values():
         assert (level >= 0).all()
@@ -173,7 +184,7 @@ def test_ensemble_refuses_wrong_members(members):
 def test_changing_units_changes_no_score():
     X = rows(300, 4)
     factor = np.array([1e-3, 1e3, 1e6, 1.0])
-    for kind in (SampledNeighbours, PCA):
+    for kind in (SampledNeighbours, PCA, Histogram):
         a = kind().train(X, seed=1).score(X)
         b = kind().train(X * factor + 5 * factor, seed=1).score(X * factor + 5 * factor)
         np.testing.assert_allclose(a, b, rtol=1e-6)
@@ -250,7 +261,7 @@ def test_hostile_trees_are_refused(change):
     assert len(IsolationForest.from_files(files).score(rows(5, 2))) == 5
 
 
-@pytest.mark.parametrize("kind", [SampledNeighbours, PCA, Ensemble, IsolationForest])
+@pytest.mark.parametrize("kind", [SampledNeighbours, PCA, Histogram, Ensemble, IsolationForest])
 def test_broken_state_is_refused(kind):
     model = kind().train(rows(60, 2), seed=0)
     for file in model.to_files():
@@ -263,6 +274,7 @@ def test_broken_state_is_refused(kind):
 def test_arrays_of_another_shape_are_refused():
     neighbours = SampledNeighbours(rounds=2).train(rows(60, 2), seed=0)
     axes = PCA().train(rows(60, 2), seed=0)
+    bins = Histogram().train(rows(60, 2), seed=0)
     for model, changes in (
         (neighbours, {"samples": neighbours.samples_[:, :, :1]}),
         (neighbours, {"samples": neighbours.samples_ * np.inf}),
@@ -270,6 +282,8 @@ def test_arrays_of_another_shape_are_refused():
         (axes, {"whitening": axes.whitening_[:1]}),
         (axes, {"centre": axes.centre_ * np.nan}),
         (axes, {"middle": np.zeros(9)}),
+        (bins, {"surprise": bins.surprise_[:1]}),
+        (bins, {"low": bins.low_ * np.nan}),
     ):
         with pytest.raises(IntegrityError):
             type(model).from_files(rearranged(model, **changes))

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.checks.battery import SAFE, raises, require, run
+from esgml.checks.battery import Battery, raises, require, run
 from esgml.core.errors import (
     ColumnError,
     DataError,
     EsgmlError,
-    IntegrityError,
     NotTrainedError,
     UsageError,
 )
@@ -58,7 +57,7 @@ def strange_rows() -> Floats:
     return np.vstack([np.where(np.eye(COLUMNS, dtype=bool), far, usual), far])
 
 
-class AnomalyBattery:
+class AnomalyBattery(Battery):
     """The checks on one anomaly model class; every method ``check_*`` is one.
 
     Parameters
@@ -72,19 +71,9 @@ class AnomalyBattery:
     def __init__(
         self, model_class: type[AnomalyModel], params: Mapping[str, Any] | None = None
     ) -> None:
-        self.model_class = model_class
-        self.params = dict(params or {})
+        super().__init__(model_class, params)
         self.rows = sample_rows()
         self._trained: AnomalyModel | None = None
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Return the names of all checks, in the order they are run."""
-        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
-
-    def build(self) -> AnomalyModel:
-        """Return an untrained model."""
-        return self.model_class(**self.params)
 
     def trained(self) -> AnomalyModel:
         """Return the model trained on the sample rows, trained once for all checks."""
@@ -249,17 +238,7 @@ class AnomalyBattery:
 
     def check_safe_files(self) -> None:
         """Save only formats that carry no code, and refuse changed bytes."""
-        files = self.trained().to_files()
-        bad = [name for name in files if not name.endswith(SAFE)]
-        require(not bad, f"files of other formats: {bad}")
-        for name in files:
-            changed = {**files, name: files[name] + b" "}
-            if name != MANIFEST:
-                raises(
-                    IntegrityError,
-                    lambda changed=changed: self.model_class.from_files(changed),  # type: ignore[misc]
-                    f"changed {name}",
-                )
+        self.require_safe_files(self.trained())
 
     def check_forged_files(self) -> None:
         """Refuse files without meaning, even where their hashes are right."""
@@ -285,9 +264,7 @@ class AnomalyBattery:
     def check_same_seed_same_bytes(self) -> None:
         """Save the same bytes when trained again on the same rows with the same seed."""
         again = self.build().train(self.rows, seed=1)
-        first, second = self.trained().to_files(), again.to_files()
-        differing = [name for name in first if first[name] != second.get(name)]
-        require(not differing and len(first) == len(second), f"files differ: {differing}")
+        self.require_same_bytes(self.trained(), again)
 
     def check_trained_again(self) -> None:
         """Forget what was learned before when trained again, also on other columns."""
@@ -313,13 +290,7 @@ class AnomalyBattery:
 
     def check_parameters(self) -> None:
         """Refuse unknown parameters, and describe the model."""
-        raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
-        model = self.trained()
-        about = model.metadata()
-        require(bool(about.description), "the class has no docstring")
-        require(about.trained, "metadata does not know that it is trained")
-        require(type(model).__name__ in model.summary(), "the summary does not name the class")
-        require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
+        self.require_description(self.trained())
 
 
 def anomaly_checks(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from esgml.core.errors import EsgmlError, GateError
+from esgml.core.errors import EsgmlError, GateError, IntegrityError, UsageError
+from esgml.core.interfaces import MANIFEST, BaseModel
 
 #: Endings of formats that carry no code.
 SAFE = (".json", ".safetensors", ".onnx", ".txt")
@@ -32,6 +33,59 @@ def raises(kinds: type[EsgmlError], call: Callable[[], object], what: str) -> No
             f"{what}: expected {kinds.__name__}, got {type(error).__name__}: {error}"
         ) from error
     raise BrokenError(f"{what}: expected {kinds.__name__}, nothing was raised")
+
+
+class Battery:
+    """Base of the batteries over a model class; every method ``check_*`` of a subclass is a check.
+
+    Parameters
+    ----------
+    model_class : type
+    params : mapping, optional
+        Hyperparameters to build it with, such as fewer epochs.
+    """
+
+    def __init__(self, model_class: type[Any], params: Mapping[str, Any] | None = None) -> None:
+        self.model_class = model_class
+        self.params = dict(params or {})
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all checks, in the order they are run."""
+        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
+
+    def build(self) -> Any:
+        """Return an untrained model."""
+        return self.model_class(**self.params)
+
+    def require_safe_files(self, model: BaseModel) -> None:
+        """Require formats that carry no code, and changed bytes to be refused."""
+        files = model.to_files()
+        bad = [name for name in files if not name.endswith(SAFE)]
+        require(not bad, f"files of other formats: {bad}")
+        for name in files:
+            changed = {**files, name: files[name] + b" "}
+            if name != MANIFEST:
+                raises(
+                    IntegrityError,
+                    lambda changed=changed: self.model_class.from_files(changed),  # type: ignore[misc]
+                    f"changed {name}",
+                )
+
+    def require_same_bytes(self, model: BaseModel, again: BaseModel) -> None:
+        """Require two models trained alike to be saved alike."""
+        first, second = model.to_files(), again.to_files()
+        differing = [name for name in first if first[name] != second.get(name)]
+        require(not differing and len(first) == len(second), f"files differ: {differing}")
+
+    def require_description(self, model: BaseModel) -> None:
+        """Require unknown parameters to be refused, and the model to say what it is."""
+        raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
+        about = model.metadata()
+        require(bool(about.description), "the class has no docstring")
+        require(about.trained, "metadata does not know that it is trained")
+        require(type(model).__name__ in model.summary(), "the summary does not name the class")
+        require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
 
 
 def run(battery: Any, names: list[str], tested: type[Any]) -> list[str]:

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.checks.battery import SAFE, raises, require, run
+from esgml.checks.battery import Battery, raises, require, run
 from esgml.checks.samples import sample_future, sample_panel
 from esgml.core.errors import (
     ColumnError,
     HistoryError,
-    IntegrityError,
     NotTrainedError,
     UsageError,
 )
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 HORIZON = 5
 
 
-class ForecasterBattery:
+class ForecasterBattery(Battery):
     """The checks on one forecaster class; every method ``check_*`` is one.
 
     Parameters
@@ -52,20 +51,10 @@ class ForecasterBattery:
     def __init__(
         self, model_class: type[TimeSeriesModel], params: Mapping[str, Any] | None = None
     ) -> None:
-        self.model_class = model_class
-        self.params = dict(params or {})
+        super().__init__(model_class, params)
         self.panel = sample_panel()
         self.future = sample_future(self.panel, HORIZON)
         self._trained: TimeSeriesModel | None = None
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Return the names of all checks, in the order they are run."""
-        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
-
-    def build(self) -> TimeSeriesModel:
-        """Return an untrained model."""
-        return self.model_class(**self.params)
 
     def trained(self) -> TimeSeriesModel:
         """Return the model trained on the sample panel, trained once for all checks."""
@@ -220,17 +209,7 @@ class ForecasterBattery:
 
     def check_safe_formats(self) -> None:
         """Save in formats that carry no code, and refuse changed bytes."""
-        files = self.trained().to_files()
-        bad = [name for name in files if not name.endswith(SAFE)]
-        require(not bad, f"files of other formats: {bad}")
-        for name in files:
-            changed = {**files, name: files[name] + b" "}
-            if name != "manifest.json":
-                raises(
-                    IntegrityError,
-                    lambda changed=changed: self.model_class.from_files(changed),  # type: ignore[misc]
-                    f"changed {name}",
-                )
+        self.require_safe_files(self.trained())
 
     def check_batch_equals_single(self) -> None:
         """Forecast an entity alone as among others (1e-9 relative)."""
@@ -256,9 +235,7 @@ class ForecasterBattery:
     def check_same_seed_same_bytes(self) -> None:
         """Save the same bytes when trained again on the same data with the same seed."""
         again = self.build().train(self.panel, horizon=HORIZON, seed=1)
-        first, second = self.trained().to_files(), again.to_files()
-        differing = [name for name in first if first[name] != second.get(name)]
-        require(not differing and len(first) == len(second), f"files differ: {differing}")
+        self.require_same_bytes(self.trained(), again)
 
     def check_too_long_horizon(self) -> None:
         """Refuse a longer horizon than trained for."""
@@ -303,13 +280,7 @@ class ForecasterBattery:
 
     def check_parameters(self) -> None:
         """Refuse unknown parameters, and describe the model."""
-        raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
-        model = self.trained()
-        about = model.metadata()
-        require(bool(about.description), "the class has no docstring")
-        require(about.trained, "metadata does not know that it is trained")
-        require(type(model).__name__ in model.summary(), "the summary does not name the class")
-        require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
+        self.require_description(self.trained())
 
 
 def _arrays(panel: Panel, future: Future) -> list[NDArray[Any]]:

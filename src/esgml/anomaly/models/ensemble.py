@@ -1,4 +1,4 @@
-"""Forest, sampled neighbours and principal axes together: each catches what the others miss."""
+"""Forest, neighbours, principal axes and histograms together: each sees what others miss."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _STATE = "ensemble.json"
 _LEVEL_ROWS = 20_000  # enough to know a median and quartiles by
-MEMBERS = ("isolation_forest", "sampled_neighbours", "pca")
+MEMBERS = ("isolation_forest", "sampled_neighbours", "pca", "histogram")
 
 
 class EnsembleParams(Hyperparameters):
@@ -58,7 +58,8 @@ class Ensemble(AnomalyModel):
 
     When to use it: by default, for rows of numbers of which little is known. The forest is good
     with many kinds of columns, sampled neighbours with groups of strange rows, the principal
-    axes with combinations; none has to be chosen, which without labels cannot be done well.
+    axes with combinations, histograms with codes and gaps; none has to be chosen, which without
+    labels cannot be done well.
     Weakness: where one member is blind, its ordinary score still counts as much as the others';
     rows strange only inside a dense neighbourhood are found late.
 

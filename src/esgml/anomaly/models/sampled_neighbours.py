@@ -27,7 +27,7 @@ class SampledNeighboursParams(Hyperparameters):
     """Hyperparameters of the sampled neighbours."""
 
     rounds: int = pydantic.Field(100, ge=1, le=10_000, description="number of samples")
-    samples: int = tunable(64, 8, 256, log=True, description="rows in each sample")
+    samples: int = tunable(32, 8, 256, log=True, description="rows in each sample")
 
     @pydantic.field_validator("samples")
     @classmethod
