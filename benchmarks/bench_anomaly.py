@@ -160,22 +160,23 @@ def speed(one: Labelled, n: int = 1_000_000) -> dict[str, float]:
     meter, _ = fit_meter(time_[:learn], values[:learn], one.frequency)
     whole, _ = fit_meter(time_[:learn], values[:learn], one.frequency)
     half = (learn + n) // 2
-    clock = time.perf_counter()
+    clock, busy = time.perf_counter(), time.process_time()
     first = meter.update(time_[learn:half], values[learn:half])
     again = MeterWatch.from_files(meter.to_files())
     second = again.update(time_[half:], values[half:])
-    seconds = time.perf_counter() - clock
+    seconds, cpu = time.perf_counter() - clock, time.process_time() - busy
     at_once = whole.update(time_[learn:], values[learn:])
     both = np.concatenate([first.score, second.score])
     gap = np.nanmax(np.abs(both - at_once.score))
-    clock = time.perf_counter()
+    busy = time.process_time()
     for i in range(2000):
         again.update(time_[-1:] + (i + 1) * np.timedelta64(1, "h"), values[i : i + 1])
-    single = (time.perf_counter() - clock) / 2000
+    single = (time.process_time() - busy) / 2000
     return {
         "readings": n - learn,
+        "cpu_seconds": cpu,  # on one core; the clock also counts what else the machine does
         "seconds": seconds,
-        "readings_per_second": (n - learn) / seconds,
+        "readings_per_cpu_second": (n - learn) / cpu,
         "largest_difference": float(gap),
         "alarms_differ": int(
             (
@@ -183,7 +184,7 @@ def speed(one: Labelled, n: int = 1_000_000) -> dict[str, float]:
                 != at_once.decisions.alarm
             ).sum()
         ),
-        "single_reading_us": single * 1e6,
+        "single_reading_cpu_us": single * 1e6,
     }
 
 

@@ -111,13 +111,16 @@ def watch(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def persist(scores, memory, carry, out):  # type: ignore[no-untyped-def]
-    """Let a strange score fade rather than vanish: never below what came in."""
+def persist(scores, memory, most, carry, out):  # type: ignore[no-untyped-def]
+    """Let a strange score fade rather than vanish: never below what came in.
+
+    What fades is at most `most`, lest an absurd reading hide what follows it.
+    """
     for i in range(len(scores)):
         if np.isnan(scores[i]):
             out[i] = np.nan
             continue
-        faded = memory * carry[0] + (1 - memory) * scores[i]
+        faded = memory * min(carry[0], most) + (1 - memory) * scores[i]
         carry[0] = max(scores[i], faded)
         out[i] = carry[0]
 

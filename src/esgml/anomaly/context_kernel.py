@@ -23,6 +23,8 @@ POSITION, RUN, SEEN = range(3)
 _TINY = 1e-12
 #: Deviation that even a meter without noise is granted, as a share of what it shows.
 _LEAST = 1e-3
+#: Multiple of the bound on readings in windows beyond which one tells them nothing at all.
+_ABSURD = 5.0
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -87,8 +89,7 @@ def _derive(x, ring, position, short, reals, out):  # type: ignore[no-untyped-de
         out[DAY_RANGE] = (top - low) / max(abs(mean), 1e-3 * size)
         out[DAY_MEDIAN] = _spread_median(ring, position)
     out[WEEK_RATIO] = x / max(abs(reals[LEVEL]), 1e-3 * size)
-    if not np.isnan(reals[PREVIOUS]):
-        out[STEP] = x - reals[PREVIOUS]
+    out[STEP] = x - ring[(position - 1) % length]
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -184,7 +185,10 @@ def advance(  # type: ignore[no-untyped-def]
             s = max(s, _LEAST * reals[SIZE]) + _TINY
             center = mean[cell] + bias[0] * s
             bound = window_clip * s
-            ring[whole[POSITION]] = center + max(-bound, min(bound, value - center))
+            if abs(value - center) > _ABSURD * bound:
+                ring[whole[POSITION]] = center
+            else:
+                ring[whole[POSITION]] = center + max(-bound, min(bound, value - center))
         _derive(value, ring, whole[POSITION], short, reals, derived)
         for p in range(len(sources)):
             u = derived[sources[p]]

@@ -11,6 +11,7 @@ import numpy as np
 from esgml.anomaly.context import PROFILES
 from esgml.anomaly.explain import Explanation, Stakes, explain, similar_events
 from esgml.anomaly.kinds import classify
+from esgml.anomaly.rules import KINDS as RULES
 from esgml.core.panel import SeriesKey
 from esgml.core.units import compatible, factor
 
@@ -35,7 +36,7 @@ class Event:
     start, end : datetime64
         First and last alarm.
     kind : str
-        The kind most of its alarms have.
+        The rule most of its alarms break, or else the kind most of them have.
     excess : float
         Observed minus expected, summed over its readings, in the unit of the meter.
     cost, carbon_t : float
@@ -130,7 +131,8 @@ def events_of(
         first = np.flatnonzero(watched.decisions.begins[alarm])
         for rows in np.split(alarm, first[first > 0]):
             named = [kinds[key][int(row)] for row in rows]
-            kind = max(dict.fromkeys(named), key=named.count)
+            broken = [k for k in named if k in RULES] or named
+            kind = max(dict.fromkeys(broken), key=broken.count)
             peak = int(rows[np.argmax(np.nan_to_num(watched.score[rows], nan=-np.inf))])
             moved = float(np.nansum(excess[rows]))
             start = watched.time[rows[0]]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RULE_SURPRISE = 25.0
 #: Share of a strange score that the next reading keeps at least.
 MEMORY = 0.5
+#: Surprise per baseline that fades at most.
+_FADES_FROM = 6.0
 #: Standard deviations that are never a surprise, however constant the meter was.
 RESOLUTION = 1.0
 _FIT_SHARE = 2 / 3
@@ -136,7 +138,7 @@ class MeterWatch:
         if self.model is not None and known.any():
             surprise[known] = self.model.feature_contributions(features[known])
             raw = surprise.sum(axis=1)
-            persist(raw, MEMORY, self.carry, score)
+            persist(raw, MEMORY, _FADES_FROM * len(SCORED), self.carry, score)
         rule = self.rules.broken(values, context, self.remembered)
         certain = rule > 0
         decisions = self.alarm.update(time, score, certain, excused, raising=raising)
