@@ -98,8 +98,8 @@ def _steel(data: Path) -> Panel:
         data / "steel_plant_15min.csv", infer_schema_length=None, encoding="utf8-lossy"
     )
     frame = frame.rename({frame.columns[0]: "date"})
-    # a reading is stamped with the end of its quarter of an hour
-    day = pl.col("date").str.to_datetime("%d/%m/%Y %H:%M").dt.offset_by("-15m").dt.truncate("1d")
+    # the last quarter of an hour of a day is stamped 00:00 of that same day, not of the next
+    day = pl.col("date").str.to_datetime("%d/%m/%Y %H:%M").dt.truncate("1d")
     daily = (
         frame.group_by(day.alias("timestamp"))
         .agg(pl.col("CO2(tCO2)").sum().alias("co2_t"), pl.col("Usage_kWh").sum().alias("kwh"))

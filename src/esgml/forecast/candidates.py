@@ -15,11 +15,23 @@ if TYPE_CHECKING:
 #: The pool of ``auto`` where a season repeats, and where none does (annual data). Chosen by
 #: measurement on real series; the other models of the catalog are run by name or for
 #: comparison.
-SEASONAL = (BASELINE, "theta", "ridge", "lightgbm_direct", "gaussian_process", "lstm")
+SEASONAL = (
+    BASELINE,
+    "seasonal_median",
+    "theta",
+    "month_levels",
+    "ridge",
+    "lightgbm_direct",
+    "gaussian_process",
+    "lstm",
+)
 ANNUAL = (BASELINE, "shrunk_growth")
 #: Most rows on which a model is in the pool of its own accord: beyond, its training time is
 #: out of proportion to what it adds.
 MOST_ROWS = {"lstm": 30_000, "gaussian_process": 60_000}
+#: Fewest rows on which a model is in the pool of its own accord: below, it learns noise, and
+#: a few past windows are too few to find that out.
+FEWEST_ROWS = {"lightgbm_direct": 500, "lstm": 500}
 
 
 def choose_models(
@@ -59,6 +71,8 @@ def choose_models(
         most = MOST_ROWS.get(name, panel.rows)
         if not reason and model == "auto" and not compare and panel.rows > most:
             reason = f"slow on more than {most:,} rows; ask for it by name"
+        if not reason and model == "auto" and not compare and panel.rows < FEWEST_ROWS.get(name, 0):
+            reason = f"needs {FEWEST_ROWS[name]:,} rows; ask for it by name"
         if reason:
             left_out[name] = reason
         else:

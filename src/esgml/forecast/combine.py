@@ -16,6 +16,8 @@ POWER = 6.0
 CUTOFF = 1.25
 #: Share of the error that is pooled over all series; the rest is the series' own.
 POOLED = 0.6
+#: Windows after which an error counts half.
+HALF_LIFE = 8.0
 #: Windows after which the weights are trusted half.
 PATIENCE = 2.0
 BASELINE = "seasonal_naive"
@@ -70,10 +72,12 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
     stack = np.stack([forecasts[m] for m in models])
     error = np.where(seen & np.isfinite(stack), np.abs(stack - np.where(seen, actual, 0)), np.nan)
     count = seen.any(axis=2).sum(axis=0)
-    own = _mean(error, axis=(1, 3))  # (models, n)
-    typical = _mean(own, axis=0)
-    typical = np.where(np.isfinite(typical) & (typical > 0), typical, 1.0)
-    relative = own / typical
+    # against the usual error of the window, so that one broken window does not decide alone
+    by_window = _mean(error, axis=3)  # (models, windows, n)
+    usual = _mean(by_window, axis=0)
+    by_window = by_window / np.where(usual == 0, 1.0, usual)
+    age = np.where(np.isfinite(by_window), np.arange(windows)[::-1, None], np.nan)
+    relative = _mean(by_window, axis=1, weights=0.5 ** (age / HALF_LIFE))
     pooled = np.array([_median(row) for row in relative])[:, None]
     relative = np.where(np.isfinite(relative), relative, pooled)
     # a series with few windows leans on the pool
@@ -88,7 +92,7 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
         naive = models.index(BASELINE)
         mixed = np.einsum("nm,mwnh->wnh", weights, np.nan_to_num(stack))
         combined = _mean(np.where(seen, np.abs(mixed - np.where(seen, actual, 0)), np.nan), (0, 2))
-        gated = (count >= 4) & (own[naive] < combined)
+        gated = (count >= 4) & (_mean(error[naive], axis=(0, 2)) < combined)
         weights[gated] = np.eye(len(models))[naive]
     return Combination(models, weights, gated)
 
@@ -99,11 +103,15 @@ def _median(values: NDArray[np.float64]) -> float:
     return float(np.median(finite)) if len(finite) else float("nan")
 
 
-def _mean(values: NDArray[np.float64], axis: int | tuple[int, ...]) -> NDArray[np.float64]:
+def _mean(
+    values: NDArray[np.float64],
+    axis: int | tuple[int, ...],
+    weights: NDArray[np.float64] | float = 1.0,
+) -> NDArray[np.float64]:
     """Mean over the finite values along `axis`; NaN where there is none."""
     finite = np.isfinite(values)
-    count = finite.sum(axis=axis)
-    total = np.where(finite, values, 0.0).sum(axis=axis)
+    count = np.where(finite, weights, 0.0).sum(axis=axis)
+    total = np.where(finite, values * weights, 0.0).sum(axis=axis)
     result: NDArray[np.float64] = np.divide(
         total, count, out=np.full(np.shape(total), np.nan), where=count > 0
     )

@@ -1,0 +1,63 @@
+"""Levels that step with the month: found in the past, and repeated from the year before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from esgml.forecast.models.month_levels import MonthLevels
+from esgml.forecast.models.theta import Theta
+
+DAYS = 730
+
+
+def stepped(make_panel, seed=0):
+    """Return three noisy weekly curves whose level repeats by calendar month."""
+    panel = make_panel((DAYS,) * 3)
+    rng = np.random.default_rng(seed)
+    month = panel.time.astype("datetime64[M]").astype(np.int64) % 12
+    day = np.arange(panel.rows) % 7
+    levels = np.exp(rng.normal(0, 0.3, (3, 12)))
+    which = np.repeat(np.arange(3), DAYS)
+    values = levels[which, month] * (1 + 0.05 * (day == 6)) * np.exp(rng.normal(0, 0.01, len(day)))
+    return replace(panel, values=values)
+
+
+def test_steps_are_found_in_the_older_half(make_panel):
+    panel = stepped(make_panel)
+    assert MonthLevels.unsuited(panel, 30) == ""
+    smooth = replace(panel, values=np.exp(np.random.default_rng(0).normal(0, 0.1, panel.rows)))
+    assert "do not step" in MonthLevels.unsuited(smooth, 30)
+    assert "do not step" in MonthLevels.unsuited(make_panel((100,)), 7)
+    assert "daily" in MonthLevels.unsuited(make_panel((200,), code="h"), 24)
+
+
+def test_repeated_steps_are_learned_and_forecast(make_panel):
+    history, future, actual = stepped(make_panel).window(31, 30)
+    model = MonthLevels().train(history, horizon=30)
+    (share,) = model.repeats_.values()
+    assert share > 0.6
+    assert model.metadata().details == {"repeats": model.repeats_}
+    theta = Theta().train(history, horizon=30)
+    own = model.evaluate(history, future, actual)["wape"]
+    assert own < 0.6 * theta.evaluate(history, future, actual)["wape"]
+
+
+def test_inside_a_month_the_step_just_seen_is_the_level(make_panel):
+    panel = stepped(make_panel)
+    month = panel.time[:DAYS].astype("datetime64[M]")
+    start = int(np.flatnonzero(np.diff(month.astype(int)))[-2]) + 1
+    back = DAYS - start - 2  # two days of the new month are seen
+    history, future, actual = panel.window(back, 20)
+    forecast = MonthLevels().train(history, horizon=20).predict(history, future)
+    assert forecast == pytest.approx(actual, rel=0.08)
+
+
+def test_no_repetition_is_no_step(make_panel):
+    history, future, _ = stepped(make_panel).window(31, 30)
+    none = MonthLevels(repeats=0.0, prior=200.0).train(history, horizon=30)
+    none.repeats_ = dict.fromkeys(none.repeats_, 0.0)
+    forecast = none.predict(history, future)
+    assert np.ptp(forecast, axis=1).max() < 0.15 * forecast.mean()
