@@ -17,6 +17,12 @@ class Tick:
     text_at: float = 0.0
 
 
+def x_tick(at: float, text: str, width: float) -> Tick:
+    """Return a tick of the horizontal axis, its words moved in from the picture's edges."""
+    half = 3.6 * len(text)
+    return Tick(round(at, 1), text, round(max(half + 2, min(at, width - 2 - half)), 1))
+
+
 def number(value: float) -> str:
     """Return a number for people: three significant digits or whole, with separators."""
     size = abs(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from esgml.dashboard.anomalies.report import Timeline
-from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, time_ticks
+from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, time_ticks, x_tick
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,7 @@ def band_chart(
         top,
         bottom,
         [
-            Tick(
-                round(left + (t - start).total_seconds() / span * (right - left), 1),
-                text,
-                round(left + (t - start).total_seconds() / span * (right - left), 1),
-            )
+            x_tick(left + (t - start).total_seconds() / span * (right - left), text, width)
             for t, text in time_ticks(start, end, max(3, int((right - left) / 110)))
         ],
         [Tick(round(y(v), 1), s) for v, s in zip(y_values, labels, strict=True)],

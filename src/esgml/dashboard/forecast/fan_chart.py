@@ -7,7 +7,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 
-from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, time_ticks
+from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, time_ticks, x_tick
 from esgml.dashboard.forecast.report import History, SeriesForecast, TargetPath
 
 #: Periods of history drawn for each period forecast, and at least.
@@ -154,11 +154,7 @@ def fan_chart(
         right=right,
         top=top,
         bottom=bottom,
-        x_ticks=[
-            # The last label is moved in where it would leave the picture.
-            Tick(round(x(t), 1), s, round(min(x(t), width - 2 - 3.6 * len(s)), 1))
-            for t, s in time_ticks(start, end, count)
-        ],
+        x_ticks=[x_tick(x(t), s, width) for t, s in time_ticks(start, end, count)],
         y_ticks=[Tick(round(y(v), 1), s) for v, s in zip(y_values, labels, strict=True)],
         history=line_path([None if v is None else (x(t), y(v)) for t, v in past]),
         mean=line_path([(x(t), y(v)) for t, v in [*line, *ahead]]),

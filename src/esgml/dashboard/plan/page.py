@@ -8,7 +8,7 @@ from typing import Any
 
 from esgml.core.errors import EsgmlError
 from esgml.core.settings import Settings
-from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text
+from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, x_tick
 from esgml.dashboard.plan.report import STORED, PlanReport
 from esgml.dashboard.view import View
 from esgml.serving.hub import Hub
@@ -74,7 +74,7 @@ def _figure(
         right,
         top,
         bottom,
-        [Tick(x(v), tick_text(v, x_values), x(v)) for v in x_values],
+        [x_tick(x(v), tick_text(v, x_values), width) for v in x_values],
         [Tick(y(v), s) for v, s in zip(y_values, labels, strict=True)],
         [line_path(places)] if joined else [],
         [] if joined else [(a, b, k) for (a, b), k in zip(places, kinds, strict=True)],

@@ -9,7 +9,7 @@ from typing import Any
 
 from esgml.core.errors import EsgmlError
 from esgml.core.settings import Settings
-from esgml.dashboard.axes import Tick
+from esgml.dashboard.axes import Tick, x_tick
 from esgml.dashboard.regulation.report import STORED, Analysis, Duty, Risk
 from esgml.dashboard.view import View
 from esgml.serving.hub import Hub
@@ -80,7 +80,7 @@ def radar(duties: list[Duty], today: dt.date, width: int = 960, height: int = 30
         top,
         bottom,
         x(0),
-        [Tick(x(days), name, x(days)) for days, name in zip(_DAYS, _NAMES, strict=True)],
+        [x_tick(x(days), name, width) for days, name in zip(_DAYS, _NAMES, strict=True)],
         [Tick(y(v), f"{v:.2g}") for v in (0.0, 0.25, 0.5, 0.75, 1.0)],
         dots,
     )
