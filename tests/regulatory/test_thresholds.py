@@ -33,6 +33,8 @@ def found(text):
         ("persons under the age of 25 or aged 15 to 24", [("<", 25, "years of age"),
                                                           (">=", 15, "years of age"),
                                                           ("<=", 24, "years of age")]),
+        ("a share of 20% by 2020 and 30% by 2030", [("=", 20, "%"), ("=", 30, "%")]),
+        ("use exceeds or is equal to 2,000 tonnes of oil equivalent", [(">=", 2000, "toe")]),
         ("a minimum of EUR 10 000 000 or 20 % of it", [(">=", 10_000_000, "EUR"), (">=", 20, "%")]),
         ("€1.5 million or £20m", [("=", 1_500_000, "EUR"), ("=", 20_000_000, "GBP")]),
     ],

@@ -47,6 +47,7 @@ def test_what_is_found(text, wanted):
         "compared to 1990 levels, in constant 2018 prices, for workers under 18 years of age",
         "the annual report on the average over 100 years of global warming potential",
         "the Agreement, adopted in Paris on 12 December 2015, and EN 590:2009 or 1,520 mm",
+        "Airworthiness Directive (AD) 2002-03-01, AD 2018-25-16 and the 2018 Farm Bill",
         "during a 24-hour mean, without delay, for each financial year",
     ],
 )

@@ -22,6 +22,9 @@ _MADE_ON = re.compile(
     r"(?: (?:in|at|by) [^.;,]{2,60})?,?(?: on)? \Z"
 )
 _JOURNAL = re.compile(r"\bOJ\b(?: No)? ?[A-Z]{0,2}[^()]{0,40}\Z|\bp\. ?\d[^()]{0,20}\Z")
+_NUMBER = re.compile(
+    r"(?:\bADs?|\(AD\)|\bNos?\.?|\bNumber|\bDocket|\bNotice|\bOrder|\bBulletin) \Z"
+)
 _TITLE = re.compile(
     r"\A(?:[LC] ?\d{1,4}/\d{1,4}\s)?(?:\d{1,2}\.\d{1,2}\.\d{4}\s)?(?:[A-Z]+\s)?"
     r"(?:Council |Commission )?(?:Delegated |Implementing |Framework )?"
@@ -38,7 +41,7 @@ _DONE_AT = re.compile(r"\bDone (?:at|in) [A-Z][\w\s-]{1,40}, (?:on )?(?:this )?\
 def names_something(text: str, start: int) -> bool:
     """Tell whether the date at `start` is part of the name of an act, meeting or journal issue."""
     before = text[max(0, start - 220) : start]
-    if _JOURNAL.search(before):
+    if _JOURNAL.search(before) or _NUMBER.search(before):
         return True
     if _OF.search(before):
         return not _OF_A_TIME.search(before)

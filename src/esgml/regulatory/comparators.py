@@ -19,6 +19,7 @@ _BEFORE = {
         r"|higher) than or equal to"
         r"|equal to or (?:above|over|exceed(?:s|ing)?)|equals? or exceeds?|equal(?:s"
         r"|ling)? or exceed(?:s|ing)?"
+        r"|exceed(?:s|ing)? or (?:is |are )?equals?(?: to)?|(?:is )?equal to or exceeds?"
         r"|reach(?:es)? or exceeds?|meets? or exceeds?|at or above"
         r"|at (?:the )?(?:very )?least"
         r"|(?:a )?minimum(?: (?!more|less|greater|exceed|above|over|below|than|not)\w+){0,4}"

@@ -110,6 +110,8 @@ def calendar(text: str, start: int = 0, end: int | None = None) -> Iterator[When
         month = next(got[f"m{i}"] for i in range(1, 7) if got[f"m{i}"])
         number = MONTHS.get(month) or int(month)
         year = next((got[f"y{i}"] for i in range(1, 5) if got[f"y{i}"]), None)
+        if got["y3"] and number > 12:
+            continue  # the number of a directive, such as 2018-25-16
         try:
             # a leap year where none is given, so that 29 February stands
             moment = dt.date(int(year) if year else 2024, number, int(day))

@@ -67,5 +67,5 @@ def widened(text: str, start: int, end: int, moment: Moment) -> Moment:
         moment,
         start=lead.start() if lead else moment.start,
         end=tail.end() if tail else moment.end,
-        lead=(lead[0].lower().strip() if lead else "") or moment.lead,
+        lead=moment.lead or (lead[0].lower().strip() if lead else ""),
     )

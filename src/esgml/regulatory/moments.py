@@ -243,6 +243,10 @@ def _single_years(
             r"(?:and (?:by|in|from|until)|for|years?)\b", match["lead"].lower()
         ):
             continue
+        if match["lead"].endswith(" the") and re.match(
+            r" (?:[A-Z]|\d)", text[match.end("y") :][:2]
+        ):
+            continue  # "the 2018 Farm Bill" is a name
         month = dates.MONTHS.get(match["m"] or "", 0)
         value = f"{match['y']}-{month:02d}" if month else match["y"]
         first = match.start("m") if month else match.start("y")

@@ -78,6 +78,7 @@ _AFTER_HEADING = re.compile(
 _PASSIVE = re.compile(r"(?:not )?(?:also )?be \w+(?:ed|n|t|de)\b")
 _ENTERS = re.compile(r"\s+(?:not )?enter into force\b")
 _RELATIVE = re.compile(r"\b(?:which|that|who|whose|where|when|if)\b[^,]*\Z")
+_GOES_ON = re.compile(r"(?:[^.;]*[, ])?(?:and|or|but|then)|")
 _CUT = re.compile(r", (?:and |or |then )?|; | (?:and|or|that) (?=the |they )")
 _PLURAL = re.compile(r"(?:[a-z-]+ ){0,3}[a-z-]+s(?: (?:of|in|with|referred|established) .*)?\Z")
 _LONGEST = 400
@@ -108,11 +109,7 @@ def _found(document: Document) -> Iterator[dict[str, Any]]:
             clause_start = max(begin, clause_start, last)
             who = _who(text, clause_start, match.start())
             stretch = text[clause_start : match.start()].strip()
-            if (
-                who is None
-                and actor is not None
-                and re.fullmatch(r"[^.;]*?,? ?(?:and|or|but|then)?", stretch)
-            ):
+            if who is None and actor is not None and _GOES_ON.fullmatch(stretch):
                 # "operators shall keep records and shall show them": the actor goes on
                 who = actor
             subject = text[slice(*who)] if who else stretch
@@ -121,7 +118,8 @@ def _found(document: Document) -> Iterator[dict[str, Any]]:
                 r" mean\b", text[match.end() : match.end() + 6]
             ):
                 continue
-            if _OF_ITSELF.search(subject) and _SELF_VERB.match(text, match.end()):
+            itself = _OF_ITSELF.search(subject) or subject in ("It", "They")
+            if itself and _SELF_VERB.match(text, match.end()):
                 continue
             kind = _kind(match)
             clause_end = _clause_end(text, match.end(), clause_end, end)
@@ -176,6 +174,8 @@ def _who(text: str, start: int, modal: int) -> tuple[int, int] | None:
     for heading in _AFTER_HEADING.finditer(text, start, modal):
         start = heading.start()
     stretch = text[start:modal].rstrip(" ,")
+    if re.search(r"\b(?:which|that|who)\Z", stretch):
+        return None  # the clause limits what was just named, and addresses nobody
     if (aside := _ASIDE.search(stretch)) and aside[0].startswith(","):
         shorter = stretch[: aside.start()].rstrip(" ,")
         stretch = shorter if _DETERMINED.match(shorter) and "," not in shorter else stretch

@@ -10,7 +10,7 @@ from esgml.regulatory.document import Document
 #: Kind of sanction -> (gravity 0-1, how texts write it). The gravity is part of the impact score.
 KINDS = {
     "prison": (1.0, r"\bimprison\w+|\bcustodial sentence"),
-    "share of turnover": (1.0, r"\b(?:fines?|penalt(?:y|ies))\b[^.;]{0,160}\bturnover\b"),
+    "share of turnover": (1.0, r"\b(?:fines?|penalt(?:y|ies))\b[^.;\n]{0,160}\bturnover\b"),
     "criminal": (0.9, r"\bcriminal (?:penalt|sanction|offence|liabilit)\w*"),
     "fine": (0.8, 
         r"\b(?:administrative |civil |pecuniary )?(?:fines?|pecuniary sanctions?"
@@ -50,6 +50,8 @@ def sanctions(document: Document, quantities: list[dict[str, Any]]) -> list[dict
     for name, gravity, pattern in _PATTERNS:
         for match in pattern.finditer(document.text):
             clause = document.clause(match.start())
+            if match.end() > clause[1]:
+                continue
             if clause in found or _ABROAD.search(
                 document.text, max(0, match.start() - 24), match.end()
             ):

@@ -178,7 +178,11 @@ _SUBJECTS = (
     ("votes or capital", r"\bvot(?:es?|ing)\b|\bcapital\b|\bshares?\b|\bholding"),
 )  # fmt: skip
 _ABOUT = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _SUBJECTS]
-_OF_WHAT = re.compile(r"(?: or (?:more|less|above|below))?,? of ((?:[^\s.,;:()]+ ?){1,12})")
+_OF_WHAT = re.compile(
+    r"(?: or (?:more|less|above|below))?,? of ((?:(?!(?:by|in|from|within|before|until"
+    r"|shall|may|must|which|that|who|where|if|unless|as|and|or|is|are|to"
+    r"|under)\b)[^\s.,;:()]+ ?){1,12})"
+)
 
 
 def thresholds(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -278,6 +282,8 @@ class _Reader:
             if _REFERS.search(before) or re.search(
                 r"\b(?:Articles?|paragraphs?|points?)\b[^a-z]*\Z", before
             ):
+                return
+            if _A_YEAR.fullmatch(other["n"]):
                 return
             if any(other.start("n") < one[1] and one[0] < other.end("n") for one in found):
                 return  # an amount of money, or a quantity with a unit of its own
