@@ -126,7 +126,7 @@ HOSTILE = {
     "scripts": "<p><p><script>" * 30_000 + "a",
     "newlines": "\n" * 400_000 + "a",
     "spaces": " " * 400_000 + "a",
-    "stops": "1. A " * 60_000,
+    "stops": "1. A " * 20_000,
     "heads": "EN\n" * 100_000 + "a",
     "one word": "a" * 400_000,
 }
