@@ -48,7 +48,14 @@ class Corridor(gymnasium.Env):
         return self._see(), reward, self.at in (0, 5), False, {}
 
 
-SMALL = {"hidden": (24,), "steps": 2500, "warm_up": 200, "batch": 32, "learning_rate": 3e-3}
+SMALL = {
+    "hidden": (24,),
+    "steps": 2400,
+    "warm_up": 200,
+    "batch": 32,
+    "learning_rate": 3e-3,
+    "updates_per_step": 0.5,
+}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,14 @@ def trained(seed=0, **options):
 def test_same_seed_same_bytes():
     first, again, other = trained(3).to_files(), trained(3).to_files(), trained(4).to_files()
     assert first == again != other
+
+
+def test_an_agent_is_saved_with_its_policy(tmp_path):
+    agent = DQNAgent(**{**SMALL, "steps": 300})
+    policy = agent.train(Corridor(), max_steps=30)
+    agent.save(tmp_path / "agent")
+    again = DQNAgent.load(tmp_path / "agent")
+    assert again.policy_.to_files() == policy.to_files() and again.params == agent.params
 
 
 def test_it_stops_after_episodes_or_when_solved():
@@ -139,6 +154,12 @@ def test_environments_that_cannot_be_trusted_are_refused(fault, code):
     assert caught.value.code == code
 
 
+def test_no_settings_out_of_bounds():
+    for bad in ({"gamma": 2}, {"learning_rate": -1}, {"hidden": ()}, {"n_step": 0}, {"tau": 0}):
+        with pytest.raises(UsageError):
+            DQNAgent(**bad)
+
+
 def test_environments_of_other_spaces_are_refused():
     with pytest.raises(UsageError, match="numbered actions"):
         DQNAgent(**SMALL).train(gymnasium.make("Pendulum-v1"))
@@ -171,7 +192,7 @@ def test_a_policy_is_saved_and_read_back_the_same(tmp_path, dueling):
     with pytest.raises(IntegrityError, match="SHA-256"):
         Policy.load(tmp_path / "policy")
     with pytest.raises(IntegrityError):
-        Policy.from_files({"manifest.json": b"{}"})
+        Policy.from_files({"policy.json": b"{}"})
 
 
 @pytest.mark.parametrize("dueling", [False, True])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from esgml.core.errors import DataError, IntegrityError, NotFoundError, UsageError
-from esgml.core.interfaces import MANIFEST, Files
+from esgml.core.interfaces import Files
 from esgml.core.storage import explained, sha256, write_folder_atomic
 from esgml.nn.inference import dense
 from esgml.nn.weights import pack, unpack
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: ``rule(observations)``: the actions of a simple rule, (n,), for observations (n, features).
 Rule = Callable[["Array"], "Actions"]
 
-WEIGHTS = "policy.safetensors"
+WEIGHTS, CARD = "policy.safetensors", "policy.json"
 SCHEMA = "esgml.policy/1"
 #: How far beyond what was seen is still near enough, as a share of each feature's range.
 MARGIN = 0.1
@@ -171,7 +171,7 @@ class Policy:
         }
         return {
             WEIGHTS: weights,
-            MANIFEST: json.dumps(manifest, indent=1, sort_keys=True).encode(),
+            CARD: json.dumps(manifest, indent=1, sort_keys=True).encode(),
         }
 
     @classmethod
@@ -184,8 +184,8 @@ class Policy:
             If a file is missing or changed.
         """
         try:
-            manifest = json.loads(files[MANIFEST])
-            if manifest["schema"] != SCHEMA or set(files) != {MANIFEST, WEIGHTS}:
+            manifest = json.loads(files[CARD])
+            if manifest["schema"] != SCHEMA or set(files) != {CARD, WEIGHTS}:
                 raise IntegrityError("this is no saved policy.")
             if sha256(files[WEIGHTS]) != manifest["files"][WEIGHTS]:
                 raise IntegrityError("content does not match its SHA-256.", where=WEIGHTS)

@@ -129,11 +129,13 @@ class BatteryFleet:
         "idle",
         "store",
         "follow",
-        "fill 25 %",
-        "fill 50 %",
-        "fill 75 %",
-        "fill 100 %",
+        "fill for a middling day",
+        "fill for a needy day",
+        "fill for the neediest day",
+        "fill up",
     )
+    #: Which of the past seven days the filling actions fill for, the least needy one first.
+    FILLS: ClassVar[tuple[int, ...]] = (3, 5, 6)
     metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": "SameStep"}
     #: Whether a step tells what every action would have brought.
     tells_every: ClassVar[bool] = True
@@ -166,7 +168,12 @@ class BatteryFleet:
             -np.inf, np.inf, (self._features.shape[2] + 2,), np.float32
         )
         self.single_action_space = gymnasium.spaces.Discrete(len(self.ACTIONS))
-        self._needed, self._dear, self._cheap = worth(houses, battery)
+        past, self._dear, self._cheap = needs(houses, battery)
+        self._needed = past.mean(axis=0)
+        self._goals = np.zeros((*self._needed.shape, len(self.ACTIONS)))
+        self._goals[..., -1] = battery.capacity
+        for k, day in enumerate(self.FILLS):
+            self._goals[..., 3 + k] = np.minimum(past[day] / battery.way, battery.capacity)
         self._rng = np.random.default_rng(0)
         self._next = 0
         self.house = np.zeros(copies, np.int64)
@@ -210,7 +217,8 @@ class BatteryFleet:
         action : array of int, shape (..., copies)
         """
         battery, net = self.battery, self._net[self.house, self.hour]
-        goal = np.maximum(action - 2, 0) / 4.0 * battery.capacity
+        goals = self._goals[self.house, self.hour].T  # (actions, copies)
+        goal = np.take_along_axis(goals, np.atleast_2d(action), axis=0).reshape(action.shape)
         fill = np.maximum((goal - self.level) / battery.way, np.maximum(-net, 0.0))
         wanted = np.where(action == 2, -net, np.where(action == 0, 0.0, fill))
         room = (battery.capacity - self.level) / battery.way
@@ -281,28 +289,34 @@ def expected_net(houses: Houses) -> Floats:
     return total / np.maximum(seen, 1.0)
 
 
-def worth(houses: Houses, battery: Battery) -> tuple[Floats, Floats, Floats]:
-    """Return by hour what a store is worth filling for, from this hour on for a day.
+def needs(houses: Houses, battery: Battery) -> tuple[Floats, Floats, Floats]:
+    """Return what a store would have been worth filling for on each of the past seven days.
 
     Returns
     -------
-    needed : array, shape (houses, hours)
-        kWh expected to be needed in dear hours (those above the middle between the day's
-        lowest and highest price) and not brought by surplus before the first of them.
+    needs : array, shape (7, houses, hours)
+        kWh taken over a day from this hour on in dear hours (those above the middle between the
+        day's lowest and highest price), less what surplus brought before the first of them, if
+        the coming day were like each of the seven days before; the least needy one first.
     dear, cheap : array, shape (hours,)
-        That highest and lowest price.
+        The highest and lowest price of the day from this hour on.
     """
     hours = houses.price.size
     padded = np.concatenate([houses.price, np.repeat(houses.price[-1:], DAY - 1)])
     prices = np.lib.stride_tricks.sliding_window_view(padded, DAY)
     high, low = prices.max(axis=1), prices.min(axis=1)
     dear = prices > (high + low)[:, None] / 2
-    net = expected_net(houses)
-    coming = np.lib.stride_tricks.sliding_window_view(net, DAY, axis=1)[:, :hours]
-    needed = (np.maximum(coming, 0.0) * dear).sum(axis=2)
     before = np.cumsum(dear, axis=1) == 0
-    brought = (np.maximum(-coming, 0.0) * before).sum(axis=2) * battery.efficiency
-    return np.maximum(needed - brought, 0.0), high, low
+    net = houses.load - houses.solar
+    found = np.zeros((7, len(net), hours))
+    for day in range(1, 8):
+        shifted = np.zeros((len(net), hours + DAY))
+        shifted[:, day * DAY :] = net[:, : hours + DAY - day * DAY]
+        coming = np.lib.stride_tricks.sliding_window_view(shifted, DAY, axis=1)[:, :hours]
+        taken = np.einsum("ijk,jk->ij", np.maximum(coming, 0.0), dear)
+        brought = np.einsum("ijk,jk->ij", np.maximum(-coming, 0.0), before)
+        found[day - 1] = np.maximum(taken - brought * battery.efficiency, 0.0)
+    return np.sort(np.minimum(found, battery.capacity * battery.way), axis=0), high, low
 
 
 def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
@@ -312,7 +326,8 @@ def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
     the dearest and cheapest of the coming day; what past days say of the coming hours: net load
     expected in the next 1, 2, 3 hours, surplus expected in the next 6, 12 and 24, need
     expected before the next dear stretch begins, within it, and by the end of the day in hours
-    dearer than now. Expectations are means of the same hours of the seven days before.
+    dearer than now; `needs` of the least needy, middling, needy and neediest past day.
+    Expectations are means of the same hours of the seven days before.
     Energies are multiples of the capacity, prices of the year's mean up to now.
 
     Returns
@@ -346,5 +361,6 @@ def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
     energies += [surplus[:, :, :k].sum(axis=2) for k in (6, 12, 24)]
     energies += [(surplus * until).sum(axis=2), (need * until).sum(axis=2)]
     energies += [(need * within).sum(axis=2), (need * dearer).sum(axis=2)]
+    energies += list(needs(houses, battery)[0][[0, 3, 5, 6]])
     own = np.stack(energies, axis=2) / battery.capacity
     return np.concatenate([shared, own], axis=2).astype(np.float32)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esgml.core.errors import DataError
+from esgml.core.interfaces import Files
 from esgml.optimization.dqn.loop import Record, learn
 from esgml.optimization.dqn.settings import DqnParams
 from esgml.optimization.environments.side_by_side import SideBySide
@@ -44,6 +45,8 @@ class DQNAgent(Solver):
 
     Attributes
     ----------
+    policy_ : Policy
+        After `train` or `solve`; what is saved.
     record_ : Record
         Returns of all episodes, after `train` or `solve`.
 
@@ -61,6 +64,7 @@ class DQNAgent(Solver):
     """
 
     Params = DqnParams
+    policy_: Policy
     record_: Record
 
     def train(  # type: ignore[override]
@@ -120,6 +124,12 @@ class DQNAgent(Solver):
             "params": self.params.model_dump(mode="json"),
         }
         return Policy(arrays, names, dueling=self.params.dueling, details=details)
+
+    def _dump(self) -> Files:
+        return self.policy_.to_files()
+
+    def _restore(self, files: Mapping[str, bytes]) -> None:
+        self.policy_ = Policy.from_files(files)
 
     def _solve(self, problem: Problem, seed: int) -> Found:
         policy = self.train(problem.env(), episodes=10**9, max_steps=10**9, seed=seed)

@@ -1,0 +1,232 @@
+"""Deep Q-learning: CartPole beside stable-baselines3, and batteries on real house-weeks.
+
+``python benchmarks/bench_dqn.py [--seeds 5] [--cartpole-seeds 3] [--save]``
+
+CartPole-v1 counts as solved when the mean return of the last 100 training episodes is 475; both
+libraries are stopped by that same test. stable-baselines3 runs with the hyperparameters its own
+zoo publishes for this task.
+
+The batteries are those of ``bench_dispatch``: 20 house-weeks (houses 1-5, the second full week of
+October, January, April and July). The agent learns 30,000 steps on houses 1-5 in weeks that do not
+touch those, then acts by what a controller knows in the hour. "Share" is that of the gain which
+perfect foresight has over the idle battery. Beside it: the same without learning from actions not
+taken (plain DQN), and a ten-line rule. The design was chosen on houses 6-8 and other weeks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses
+from esgml.optimization.policy import Policy
+from esgml.optimization.solvers.dqn import DQNAgent
+
+Floats = NDArray[np.float64]
+RESULTS = Path(__file__).parent / "results" / "dqn.json"
+SOLVED, MOST = 475.0, 100_000
+#: What the design on houses 6-8 chose.
+DISPATCH: dict[str, Any] = {
+    "steps": 30_000,
+    "hidden": (128, 64),
+    "batch": 32,
+    "gamma": 0.98,
+    "n_step": 1,
+    "dueling": True,
+    "updates_per_step": 0.5,
+    "warm_up": 1_000,
+    "exploration": 0.2,
+    "final_epsilon": 0.05,
+    "final_rate": 0.05,
+    "average": 0.4,
+}
+
+
+def our_cartpole(seed: int) -> dict[str, Any]:
+    agent = DQNAgent(steps=MOST, stop_at=SOLVED)
+    began = time.process_time()
+    policy = agent.train(gymnasium.make("CartPole-v1"), episodes=10**9, max_steps=500, seed=seed)
+    spent = time.process_time() - began
+    return {
+        "solved": agent.record_.solved,
+        "steps": agent.record_.steps,
+        "cpu_seconds": spent,
+        "steps_per_cpu_second": agent.record_.steps / spent,
+        "greedy_return": greedy(policy.act),
+    }
+
+
+def their_cartpole(seed: int) -> dict[str, Any]:
+    import torch
+    from stable_baselines3 import DQN
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    torch.set_num_threads(1)
+
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            recent = [episode["r"] for episode in self.model.ep_info_buffer]
+            return not (len(recent) == 100 and np.mean(recent) >= SOLVED)
+
+    model = DQN(
+        "MlpPolicy",
+        "CartPole-v1",
+        learning_rate=2.3e-3,
+        batch_size=64,
+        buffer_size=100_000,
+        learning_starts=1000,
+        gamma=0.99,
+        target_update_interval=10,
+        train_freq=256,
+        gradient_steps=128,
+        exploration_fraction=0.16 * 50_000 / MOST,
+        exploration_final_eps=0.04,
+        policy_kwargs={"net_arch": [256, 256]},
+        seed=seed,
+        device="cpu",
+    )
+    began = time.process_time()
+    model.learn(MOST, callback=Stop())
+    spent = time.process_time() - began
+    recent = [episode["r"] for episode in model.ep_info_buffer]
+    return {
+        "solved": bool(np.mean(recent) >= SOLVED),
+        "steps": model.num_timesteps,
+        "cpu_seconds": spent,
+        "steps_per_cpu_second": model.num_timesteps / spent,
+        "greedy_return": greedy(lambda seen: model.predict(seen, deterministic=True)[0]),
+    }
+
+
+def greedy(act: Any, episodes: int = 20) -> float:
+    """Return the mean return of greedy episodes."""
+    total, env = 0.0, gymnasium.make("CartPole-v1")
+    for i in range(episodes):
+        seen, _ = env.reset(seed=10_000 + i)
+        over = False
+        while not over:
+            seen, reward, ended, cut, _ = env.step(int(act(seen)))
+            total += float(reward)
+            over = bool(ended or cut)
+    return total / episodes
+
+
+# Batteries ----------------------------------------------------------------------------
+
+
+def neighbourhood(sets: Any) -> Houses:
+    load, solar = (np.stack(part) for part in zip(*map(sets.house, sets.HOUSES), strict=True))
+    return Houses(load, solar, sets.tariff())
+
+
+def pairs(houses: int, weeks: list[int]) -> NDArray[np.int64]:
+    return np.array([(h, w) for h in range(houses) for w in weeks])
+
+
+def other_weeks(judged: list[int]) -> list[int]:
+    """Return first hours of the week-long stretches that touch no judged week."""
+    return [s for s in range(169, 8760 - 168, 24) if all(abs(s - w) >= 168 for w in judged)]
+
+
+def saved(houses: Houses, weeks: NDArray[np.int64], act: Any) -> Floats:
+    """Return the money each house-week saves against the idle battery."""
+    fleet = BatteryFleet(houses, Battery(), weeks, copies=len(weeks), in_turn=True, shaping=0.0)
+    seen, _ = fleet.reset(seed=0)
+    total = np.zeros(len(weeks))
+    for _ in range(168):
+        seen, _, _, _, info = fleet.step(act(seen))
+        total += info["saved"]
+    return total
+
+
+def rule(seen: Floats) -> NDArray[np.int64]:
+    """In the hour before dear ones fill for the neediest past day, else follow load and sun."""
+    dear = seen[:, 4] > (seen[:, 9] + seen[:, 10]) / 2
+    soon = (seen[:, 11] * 24 <= 1) & (seen[:, 12] > 0) & ~dear
+    return np.where(soon, 5, 2)
+
+
+def attainable(sets: Any, weeks: list[int]) -> tuple[float, float]:
+    """Return cost with idle batteries, and the most that perfect foresight saves."""
+    from esgml.optimization import library
+
+    own = [library.load(sets.dispatch(slice(w, w + 168), weights={"cost": 1.0})) for w in weeks]
+    idle = sum(float(p.evaluate(p.baseline()).objectives[0, 0]) for p in own)
+    return idle, idle - sum(float(p.bound()) for p in own)
+
+
+def batteries(seeds: int, plain: bool) -> dict[str, Any]:
+    import dispatch_sets as sets
+
+    if sets.folder() is None:
+        return {"skipped": "the real series (ESGML_DATA) are not here"}
+    houses, judged = neighbourhood(sets), sets.judged_weeks()
+    weeks = pairs(len(sets.HOUSES), judged)
+    lessons = pairs(len(sets.HOUSES), other_weeks(judged))
+    idle, limit = attainable(sets, judged)
+    rows: dict[str, Any] = {"rule": {"share": saved(houses, weeks, rule).sum() / limit}}
+    kinds = {"DQN": {}} | ({"DQN, plain": {"every_action": False}} if plain else {})
+    for name, options in kinds.items():
+        shares, spent = [], []
+        for seed in range(seeds):
+            agent = DQNAgent(**{**DISPATCH, **options})
+            fleet = BatteryFleet(houses, Battery(), lessons, gamma=DISPATCH["gamma"])
+            began = time.process_time()
+            policy: Policy = agent.train(fleet, episodes=10**9, seed=seed)
+            spent.append(time.process_time() - began)
+            shares.append(float(saved(houses, weeks, policy.act).sum() / limit))
+            sys.stderr.write(f"  {name} seed {seed}: {shares[-1]:.4f}\n")
+        rows[name] = {
+            "share_mean": float(np.mean(shares)),
+            "share_worst": float(np.min(shares)),
+            "shares": shares,
+            "steps": DISPATCH["steps"],
+            "cpu_seconds_each": float(np.mean(spent)),
+        }
+    return {"idle_cost": idle, "attainable_gain": limit, "rows": rows}
+
+
+def main() -> int:
+    """Print the tables and one JSON document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--cartpole-seeds", type=int, default=3)
+    parser.add_argument("--no-plain", action="store_true", help="leave out the plain DQN")
+    parser.add_argument("--save", action="store_true", help="write the results file")
+    chosen = parser.parse_args()
+    out: dict[str, Any] = {}
+    if chosen.seeds:
+        out["batteries"] = batteries(chosen.seeds, not chosen.no_plain)
+        sys.stderr.write(json.dumps(out["batteries"], indent=1) + "\n")
+    if chosen.cartpole_seeds:
+        runs: dict[str, Any] = {"esgml": our_cartpole}
+        if importlib.util.find_spec("stable_baselines3") is not None:
+            runs["stable-baselines3"] = their_cartpole
+        else:
+            out["stable-baselines3"] = "not installed"
+        out["cartpole"] = {}
+        for seed in range(chosen.cartpole_seeds):
+            for name, run in runs.items():
+                row = run(seed)
+                out["cartpole"].setdefault(name, []).append(row)
+                sys.stderr.write(f"CartPole seed {seed} {name}: {json.dumps(row)}\n")
+    text = json.dumps(out, indent=1)
+    if chosen.save:
+        RESULTS.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
