@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
-from esgml.optimization import library
+from esgml.optimization import library, linear
 from esgml.optimization.classify import classify
 from esgml.optimization.conflicts import find_conflict
 from esgml.optimization.expressions import Model
@@ -214,3 +214,20 @@ def test_dp_and_mpc_say_what_they_are_for():
         with pytest.raises(UsageError) as caught:
             solver.solve(library.load(two))
         assert caught.value.code == "joint_limits"
+
+
+@pytest.mark.parametrize("limit", [None, 50.0, 5.0])
+def test_parts_solved_apart_are_the_whole(monkeypatch, limit):
+    one = library.example("battery_dispatch")
+    document = {**one, "load": [one["load"], one["load"][::-1], [1.0] * 72], "solar": None}
+    document.pop("history")
+    problem = library.load({**document, "site_limit": limit})
+    whole = LinearProgram(problem.matrix()).solve(problem.weights)
+    monkeypatch.setattr(linear, "_LARGE", 10)
+    apart = linear._solved_apart(problem.matrix(), problem.weights, 60.0)
+    again = LinearProgram(problem.matrix()).solve(problem.weights)
+    assert again.value == pytest.approx(whole.value, rel=1e-9)
+    assert (apart is None) == (limit == 5.0)  # a limit that binds joins the sites
+    if apart is not None:
+        judged = problem.evaluate(problem.matrix().plan(apart.z, problem.dimension))
+        assert judged.objectives[0, 0] == pytest.approx(whole.value, rel=1e-7)
