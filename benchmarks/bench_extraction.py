@@ -38,6 +38,7 @@ FILES = {
     "1": TESTS / "passages.json",
     "2": TESTS / "passages_second.json",
     "3": TESTS / "passages_third.json",
+    "4": TESTS / "passages_fourth.json",
 }
 FIRST_RUNS = Path(__file__).parent / "results" / "extraction_first_runs.json"
 TARGET = 0.90
