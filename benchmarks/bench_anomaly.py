@@ -142,7 +142,7 @@ def ablations(sets: dict[str, Labelled]) -> dict[str, dict[str, float]]:
     with mock.patch.object(watch_module, "MEMORY", 0.0):
         found["without persistence"] = mean({k: ours(s) for k, s in sets.items()})
     for name, changed in {
-        "fixed rate (no adaptation)": {"speed": 0.0, "most": 1.0},
+        "fixed rate (no adaptation)": {"speed": 0.0, "most": 1.5},
         "no waiting for verdicts": {"hold_days": 1e-9},
         "waiting a month": {"hold_days": 30.0},
     }.items():

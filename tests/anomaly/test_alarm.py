@@ -34,15 +34,19 @@ def oracle(scores, certain, excused, given, quiet=6):
         if not math.isnan(s) and pool:
             p = (sum(x >= s for x in pool) + 1) / (len(pool) + 1)
             expected = rate * (len(pool) + 1)
+            over = -1
             if expected >= 2:
                 kept_back = given.margin * math.sqrt(expected * (1 - rate))
                 over = max(math.floor(expected - kept_back) - 1, 0)
+            elif given.rate * (len(pool) + 1) >= 2:
+                over = 0
+            if over >= 0:
                 threshold = sorted(pool)[-1 - over]
         alarm = bool((sure or s > threshold) and not free)
         begins = alarm and since > quiet
         since = 0 if alarm else since
         if not (sure or free or math.isnan(s)):
-            moved = rate + given.speed * (given.rate - alarm)
+            moved = rate + given.speed * given.rate * (given.rate - alarm)
             rate = min(max(moved, given.least * given.rate), given.most * given.rate)
         counts = not (math.isnan(s) or sure or free)
         if len(held) == wait:

@@ -263,3 +263,15 @@ def test_changed_meters_are_refused():
     for name in ("watch.json", "state/state.json", "alarm/state.json"):
         with pytest.raises(IntegrityError):
             MeterWatch.from_files({**files, name: b"{}"})
+
+
+@pytest.mark.parametrize("fill", [0.0, lambda v: v * 4])
+def test_what_goes_on_for_weeks_stops_to_be_an_alarm(fill):
+    def steady(values):  # a meter without a schedule
+        values[:] = 50 + np.random.default_rng(0).normal(0, 2, len(values))
+        put(CUT + 100, N, fill)(values)
+
+    watched, _ = only(run(meter(steady)))
+    assert watched.decisions.alarm[100:148].all()
+    assert watched.decisions.alarm[100 + WEEK :].mean() < 0.25
+    assert watched.decisions.alarm[-WEEK:].mean() < 0.02

@@ -62,7 +62,7 @@ class AlarmSettings:
     margin : float
         Standard deviations of the count above the threshold that are kept back.
     speed : float
-        How fast the rate adapts to the alarms there were.
+        How much of itself the rate loses with an alarm more than it allows.
     least, most : float
         Bounds of the adapted rate, as multiples of `rate`.
     floor : float
@@ -73,7 +73,7 @@ class AlarmSettings:
     window_days: float = 90.0
     hold_days: float = 3.0
     margin: float = 0.75
-    speed: float = 0.002
+    speed: float = 0.2
     least: float = 0.3
     most: float = 2.0
     floor: float = 0.0
@@ -147,7 +147,8 @@ class AlarmState:
         """Whether there is enough history to raise alarms by score."""
         from esgml.anomaly.alarm_kernel import spare
 
-        return bool(spare(self.calibrated_on, float(self.rate[0]), self.settings.margin) >= 0)
+        rate = max(float(self.rate[0]), self.settings.rate)
+        return bool(spare(self.calibrated_on, rate, self.settings.margin) >= 0)
 
     def update(
         self,

@@ -80,6 +80,8 @@ def watch(  # type: ignore[no-untyped-def]
             above = size - np.searchsorted(ordered[:size], s)
             p_value[i] = (above + 1.0) / (size + 1.0)
             over = spare(size, rate[0], margin)
+            if over < 0 and spare(size, target, margin) >= 0:
+                over = 0  # enough history, but many alarms lately: only what tops it all
             if over >= 0:
                 threshold[i] = max(ordered[size - 1 - over], floor)
         raised = certain[i] or (not np.isnan(threshold[i]) and s > threshold[i])
@@ -90,7 +92,8 @@ def watch(  # type: ignore[no-untyped-def]
             whole[QUIET] = 0
         if raising and not certain[i] and not excused[i] and not np.isnan(s):
             missed = target - (1.0 if raised else 0.0)
-            rate[0] = min(max(rate[0] + speed * missed, least * target), most * target)
+            moved = rate[0] + speed * target * missed
+            rate[0] = min(max(moved, least * target), most * target)
         # scores of an open event wait; what has waited long enough joins the pool
         waits = len(held) > 0
         if waits and whole[HELD] == len(held):
@@ -138,3 +141,17 @@ def stuck(runs, settings, bound, out):  # type: ignore[no-untyped-def]
         if not np.isnan(runs[i]):
             moved = bound[0] + step * ((1.0 if out[i] else 0.0) - share)
             bound[0] = min(max(moved, learned), most * learned)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def spend(flags, longest, cool, left, out):  # type: ignore[no-untyped-def]
+    """Pass flags on while an allowance lasts, which only grows back where nothing is flagged.
+
+    What goes on for longer than the allowance is how things are now, and no alarm any more.
+    """
+    for i in range(len(flags)):
+        out[i] = flags[i] and left[0] >= 1.0
+        if out[i]:
+            left[0] -= 1.0
+        elif not flags[i]:
+            left[0] = min(left[0] + longest / cool, longest)

@@ -72,6 +72,8 @@ PROFILES = (
 #: Number of the baseline that only the rules look at, and which baselines make the score.
 LEVEL = len(PROFILES) - 1
 SCORED = tuple(i for i, p in enumerate(PROFILES) if p.scored)
+#: Baselines whose expectation is in the unit of the meter: the value itself, the daily level.
+_IN_UNIT = tuple(i for i, p in enumerate(PROFILES) if p.quantity in (0, 7))
 #: Clip of what a strange reading teaches, fewest values of a slot, and
 #: how much the spread of the same hour and of all hours weigh beside that of the slot; how
 #: many deviations a reading may be away inside windows.
@@ -162,7 +164,9 @@ class MeterState:
         """Readings seen so far."""
         return int(self.whole[2])
 
-    def update(self, time: NDArray[np.datetime64], values: Floats) -> Context:
+    def update(
+        self, time: NDArray[np.datetime64], values: Floats, added: Floats | None = None
+    ) -> Context:
         """Feed readings in time order and return their features.
 
         One call with many readings and many calls with one give the same numbers.
@@ -172,6 +176,8 @@ class MeterState:
         time : array of datetime64, shape (n,)
         values : array, shape (n,)
             NaN where missing; infinities count as missing.
+        added : array, shape (n,), optional
+            What the weather added to each: the baselines look at the rest.
 
         Raises
         ------
@@ -198,6 +204,7 @@ class MeterState:
             )
         values[~np.isfinite(values)] = np.nan
         advance(
+            values if added is None else values - added,
             values,
             self.clock.slots(time),
             self.clock.skipped(self.last, time),
@@ -218,6 +225,8 @@ class MeterState:
             context.scale,
             context.run,
         )
+        if added is not None:
+            context.expected[:, _IN_UNIT] += added[:, None]
         self.last = time[-1]
         return context
 

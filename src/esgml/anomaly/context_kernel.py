@@ -105,6 +105,7 @@ def _scale(n, own, group, whole, memory, pool_group, pool_whole):  # type: ignor
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def advance(  # type: ignore[no-untyped-def]
     x,
+    raw,
     slot,
     skipped,
     sources,
@@ -139,7 +140,8 @@ def advance(  # type: ignore[no-untyped-def]
 
     ``z[i, p]`` is the reading's standardized distance from profile ``p``, ``expected`` and
     ``scale`` the profile itself, ``runs[i]`` how long the value has not changed. NaN where
-    there is not enough history, and for every feature of a missing reading.
+    there is not enough history, and for every feature of a missing reading. ``raw`` is what
+    the meter showed, ``x`` the same less what the weather added.
     """
     clip, least, pool_group, pool_whole, window_clip = settings
     derived = np.empty(QUANTITIES)
@@ -163,7 +165,7 @@ def advance(  # type: ignore[no-untyped-def]
             whole[RUN] = 0
             continue
         value = x[i]
-        whole[RUN] = whole[RUN] + 1 if value == reals[PREVIOUS] else 1
+        whole[RUN] = whole[RUN] + 1 if raw[i] == reals[PREVIOUS] else 1
         whole[SEEN] += 1
         runs[i] = whole[RUN]
         if reals[SIZE_COUNT] == 0:
@@ -226,7 +228,7 @@ def advance(  # type: ignore[no-untyped-def]
             whole_count[p] = min(whole_count[p] + 1, 300 * per_hour)
             whole_spread[p] += (size - whole_spread[p]) / whole_count[p]
             count[cell] = n + 1
-        reals[PREVIOUS] = value
+        reals[PREVIOUS] = raw[i]
         reals[SIZE_COUNT] = min(reals[SIZE_COUNT] + 1, 4 * span)
         step = max(-4 * reals[SIZE], min(4 * reals[SIZE], abs(value) - reals[SIZE]))
         reals[SIZE] += step / reals[SIZE_COUNT]

@@ -25,16 +25,25 @@ if TYPE_CHECKING:
 
 #: Share of the table's time that is learned from where no moment is given.
 LEARN_SHARE = 0.5
+#: Usual names of the column with the temperature outside, in degrees Celsius.
+WEATHER = ("temperature", "air_temperature", "temperature_c", "outdoor_temperature")
 #: Rows taken from each meter for the score that young meters share.
 _SHARED_ROWS = 500
 
 
 class Series(NamedTuple):
-    """Readings of one meter, in time order."""
+    """Readings of one meter, in time order, with the temperature outside where known."""
 
     key: SeriesKey
     time: NDArray[np.datetime64]
     values: NDArray[np.float64]
+    temperature: NDArray[np.float64] | None = None
+
+    def cut(self, start: int, stop: int | None = None) -> Series:
+        """Return the readings from `start` to before `stop`."""
+        rows = slice(start, stop)
+        warm = None if self.temperature is None else self.temperature[rows]
+        return Series(self.key, self.time[rows], self.values[rows], warm)
 
 
 class Judged(NamedTuple):
@@ -81,8 +90,11 @@ class Detection:
         return rates
 
 
-def series_of(frame: pl.DataFrame, spec: SeriesSpec) -> list[Series]:
+def series_of(frame: pl.DataFrame, spec: SeriesSpec, weather: str = "") -> list[Series]:
     """Return the series of a canonical table, one an entity and target, in time order.
+
+    `weather` names the column of the temperature outside; left empty, one of the usual names
+    is taken where the table has it.
 
     Raises
     ------
@@ -95,18 +107,21 @@ def series_of(frame: pl.DataFrame, spec: SeriesSpec) -> list[Series]:
         raise DataError(
             "no target column is named.", code="no_target", remedy="Name it with --target."
         )
-    require_columns(frame, [spec.entity, spec.time, *spec.targets])
+    require_columns(frame, [spec.entity, spec.time, *spec.targets, weather])
+    usual = (c for c in WEATHER if c in frame.columns and c not in spec.targets)
+    weather = weather or next((c for c in usual if frame.schema[c].is_numeric()), "")
     ordered = frame.with_columns(
         pl.col(spec.entity).cast(pl.String), pl.col(spec.time).cast(pl.Datetime("us"))
     ).sort(spec.entity, spec.time, maintain_order=True)
     found = []
     for (entity,), part in ordered.group_by(spec.entity, maintain_order=True):
         time = part[spec.time].to_numpy().astype("datetime64[us]")
+        warm = part[weather].cast(pl.Float64).to_numpy().astype(np.float64) if weather else None
         for target in spec.targets:
             values = part[target].cast(pl.Float64).to_numpy().astype(np.float64)
             values = np.where(np.isfinite(values), values, np.nan)
             if np.isfinite(values).any():
-                found.append(Series(SeriesKey(str(entity), target), time, values))
+                found.append(Series(SeriesKey(str(entity), target), time, values, warm))
     if not found:
         raise DataError(
             "no target has a single finite value.",
@@ -183,19 +198,23 @@ def detect(
         meter, cut = learned[s.key], cuts[s.key]
         if meter.status:
             silent[s.key] = meter.status
-        time, values = s.time[cut:], s.values[cut:]
-        mask = excused(dated, s.key.entity, time)
+        rest = s.cut(cut)
+        mask = excused(dated, s.key.entity, rest.time)
         parts, start = [], 0
         for said in sorted((verdicts or {}).get(s.key, ())):
-            stop = int(np.searchsorted(time, said.end, side="right"))
+            stop = int(np.searchsorted(rest.time, said.end, side="right"))
             if stop > start:
-                parts.append(meter.update(time[start:stop], values[start:stop], mask[start:stop]))
+                parts.append(_feed(meter, rest.cut(start, stop), mask[start:stop]))
                 start = stop
             if int(said.start.astype("datetime64[us]").astype(np.int64)) in meter.alarm.events:
                 meter.alarm.judge(said.start, said.verdict)
-        parts.append(meter.update(time[start:], values[start:], mask[start:]))
+        parts.append(_feed(meter, rest.cut(start), mask[start:]))
         found[s.key] = joined(parts)
     return Detection(until, frequency, learned, found, silent, dict(units or {}), settings)
+
+
+def _feed(meter: MeterWatch, part: Series, mask: NDArray[np.bool_]) -> Watched:
+    return meter.update(part.time, part.values, mask, temperature=part.temperature)
 
 
 def _learn(
@@ -208,7 +227,7 @@ def _learn(
     samples, young = [], []
     for s in series:
         cut = cuts[s.key]
-        meter, past = fit_meter(s.time[:cut], s.values[:cut], frequency, settings)
+        meter, past = _fit(s.cut(0, cut), frequency, settings)
         if meter.model is None:
             young.append(s)
             continue
@@ -219,4 +238,10 @@ def _learn(
     shared = Tails(resolution=RESOLUTION).train(np.concatenate(samples)) if samples else None
     for s in young:
         cut = cuts[s.key]
-        yield s.key, fit_meter(s.time[:cut], s.values[:cut], frequency, settings, shared)[0]
+        yield s.key, _fit(s.cut(0, cut), frequency, settings, shared)[0]
+
+
+def _fit(
+    past: Series, frequency: Frequency, settings: AlarmSettings, shared: Tails | None = None
+) -> tuple[MeterWatch, Watched]:
+    return fit_meter(past.time, past.values, frequency, settings, shared, past.temperature)

@@ -28,6 +28,10 @@ _FACTOR = (300.0, 3000.0)
 #: Standard deviations of its daily level at which a meter without a schedule has shifted, those
 #: at which it is back, and those that the reading itself must be away.
 _SHIFT = (3.2, 2.75, 1.5)
+#: Days an outage, a stuck value and a shift of the level are alarms at most, and the days in
+#: which that allowance grows back.
+_LASTS = {"zero": 7.0, "stuck": 7.0, "level_shift": 5.0}
+_COOLS = 60.0
 #: Share of readings that may be stuck before the bound rises, how fast, and how far.
 _STUCK = (0.0025, 0.2, 8.0)
 #: Share of the deviation that the hour of the week must explain for a meter to have a schedule.
@@ -35,10 +39,15 @@ _SCHEDULE = 0.3
 
 
 class Carry(NamedTuple):
-    """What rules remember of earlier readings: whether the level has shifted; the stuck bound."""
+    """What rules remember of earlier readings.
+
+    That is whether the level has shifted, the bound on runs of one value, and how many
+    readings may still be alarms by the rules that can go on for long.
+    """
 
     shifted: NDArray[np.int64]
     stuck: Floats
+    left: dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -57,12 +66,15 @@ class Rules:
         Standard deviations of the usual level at which a meter without a schedule has
         shifted; infinite where the hour of the week explains the meter, whose profiles then
         tell a shift from a season better.
+    day : float
+        Readings of a day.
     """
 
     dead_below: float = 0.0
     stuck_from: float = float("inf")
     never_negative: bool = False
     shift_beyond: float = float("inf")
+    day: float = 24.0
 
     @classmethod
     def learn(cls, values: Floats, context: Context, clock: Clock) -> Self:
@@ -98,6 +110,7 @@ class Rules:
             stuck_from=stuck,
             never_negative=bool((known >= 0).all()),
             shift_beyond=_SHIFT[0] if _unscheduled(values, context) else float("inf"),
+            day=clock.span / 7,
         )
 
     def broken(
@@ -112,7 +125,8 @@ class Rules:
         found = np.zeros(len(values), dtype=np.int64)
         size = np.abs(values)
         usual = np.abs(context.expected[:, 0])
-        found[self._shifted(values, context, carry.shifted)] = KINDS.index("level_shift")
+        shifted = self._shifted(values, context, carry.shifted)
+        found[self._spent(shifted, "level_shift", carry)] = KINDS.index("level_shift")
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(usual > self.dead_below, size / usual, np.nan)
         found[(ratio >= _FACTOR[0]) & (ratio <= _FACTOR[1])] = KINDS.index("unit_x1000")
@@ -121,8 +135,9 @@ class Rules:
 
             held = np.zeros(len(values), dtype=bool)
             stuck(context.run, (self.stuck_from, *_STUCK), carry.stuck, held)
-            found[held] = KINDS.index("stuck")
-        found[size < self.dead_below] = KINDS.index("zero")
+            found[self._spent(held, "stuck", carry)] = KINDS.index("stuck")
+        dead = self._spent(size < self.dead_below, "zero", carry)
+        found[dead] = KINDS.index("zero")
         if self.never_negative:
             found[values < 0] = KINDS.index("negative")
         found[np.isnan(values)] = 0
@@ -130,7 +145,16 @@ class Rules:
 
     def begin(self) -> Carry:
         """Return what is remembered before the first reading."""
-        return Carry(np.zeros(1, dtype=np.int64), np.array([self.stuck_from]))
+        left = {kind: np.array([days * self.day]) for kind, days in _LASTS.items()}
+        return Carry(np.zeros(1, dtype=np.int64), np.array([self.stuck_from]), left)
+
+    def _spent(self, flags: NDArray[np.bool_], kind: str, carry: Carry) -> NDArray[np.bool_]:
+        """Return the flags that the allowance of a rule passes on."""
+        from esgml.anomaly.alarm_kernel import spend
+
+        out = np.zeros(len(flags), dtype=bool)
+        spend(flags, _LASTS[kind] * self.day, _COOLS * self.day, carry.left[kind], out)
+        return out
 
     def _shifted(
         self, values: Floats, context: Context, carry: NDArray[np.int64]

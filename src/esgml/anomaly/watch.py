@@ -17,6 +17,7 @@ from esgml.anomaly.alarm import AlarmSettings, AlarmState, Decisions
 from esgml.anomaly.context import SCORED, Context, MeterState
 from esgml.anomaly.models.tails import Tails
 from esgml.anomaly.rules import Rules
+from esgml.anomaly.weather import WeatherResponse
 from esgml.core.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -85,11 +86,19 @@ class MeterWatch:
     model : Tails or None
         Scores features; None until there is enough history.
     rules : Rules
+    weather : WeatherResponse, optional
+        Where temperatures come with the readings.
     """
 
     def __init__(
-        self, state: MeterState, alarm: AlarmState, model: Tails | None, rules: Rules
+        self,
+        state: MeterState,
+        alarm: AlarmState,
+        model: Tails | None,
+        rules: Rules,
+        weather: WeatherResponse | None = None,
     ) -> None:
+        self.weather = weather
         self.state, self.alarm, self.model, self.rules = state, alarm, model, rules
         self.carry = np.zeros(1)
         self.remembered = rules.begin()
@@ -113,10 +122,19 @@ class MeterWatch:
         values: Floats,
         excused: NDArray[np.bool_] | None = None,
         *,
+        temperature: Floats | None = None,
         raising: bool = True,
     ) -> Watched:
-        """Feed readings in time order; see `MeterState.update` and `AlarmState.update`."""
-        return self.judge(time, values, self.state.update(time, values), excused, raising=raising)
+        """Feed readings in time order; see `MeterState.update` and `AlarmState.update`.
+
+        A meter learned with temperatures takes them along; without them, the weather counts
+        as the usual one.
+        """
+        added = None
+        if self.weather is not None and temperature is not None:
+            added = self.weather.update(time, values, temperature)
+        context = self.state.update(time, values, added)
+        return self.judge(time, values, context, excused, raising=raising)
 
     def judge(
         self,
@@ -154,12 +172,15 @@ class MeterWatch:
                     "carry": float(self.carry[0]),
                     "shifted": int(self.remembered.shifted[0]),
                     "stuck": float(self.remembered.stuck[0]) if limited else None,
+                    "left": {k: float(v[0]) for k, v in self.remembered.left.items()},
                     "rules": self.rules.as_dict(),
                 },
                 sort_keys=True,
             ).encode()
         }
         parts = {"state": self.state.to_files(), "alarm": self.alarm.to_files()}
+        if self.weather is not None:
+            parts["weather"] = self.weather.to_files()
         if self.model is not None:
             parts["model"] = self.model.to_files()
         for part, content in parts.items():
@@ -178,17 +199,22 @@ class MeterWatch:
             plain = json.loads(files["watch.json"])
             rules = Rules.from_dict(plain["rules"])
             carry, shifted = float(plain["carry"]), int(plain["shifted"])
+            left = {k: np.array([float(v)]) for k, v in plain["left"].items()}
             bound = float("inf") if plain["stuck"] is None else float(plain["stuck"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise IntegrityError("the saved meter is unreadable.") from error
-        stored = part("model")
+        stored, weather = part("model"), part("weather")
         meter = cls(
             MeterState.from_files(part("state")),
             AlarmState.from_files(part("alarm")),
             Tails.from_files(stored) if stored else None,
             rules,
+            WeatherResponse.from_files(weather) if weather else None,
         )
         meter.carry[0] = carry
+        if left.keys() != meter.remembered.left.keys():
+            raise IntegrityError("the saved meter knows other rules.")
+        meter.remembered.left.update(left)
         meter.remembered.shifted[0], meter.remembered.stuck[0] = shifted, bound
         return meter
 
@@ -199,6 +225,7 @@ def fit_meter(
     frequency: Frequency,
     settings: AlarmSettings | None = None,
     shared: Tails | None = None,
+    temperature: Floats | None = None,
 ) -> tuple[MeterWatch, Watched]:
     """Learn a meter from its past, unlabelled readings.
 
@@ -213,6 +240,8 @@ def fit_meter(
     settings : AlarmSettings, optional
     shared : Tails, optional
         Scores a meter whose own history is too short to learn from.
+    temperature : array, shape (n,), optional
+        Outside, in degrees Celsius; NaN where missing.
 
     Returns
     -------
@@ -222,7 +251,13 @@ def fit_meter(
         The readings it learned from; none of them is an alarm.
     """
     state = MeterState(frequency)
-    context = state.update(time, values)
+    weather = None if temperature is None else WeatherResponse(frequency)
+    added = (
+        None
+        if weather is None or temperature is None
+        else weather.update(time, values, temperature)
+    )
+    context = state.update(time, values, added)
     known = np.flatnonzero(np.isfinite(context.z[:, 0]))
     cut = int(len(known) * _FIT_SHARE)
     model, start = shared, len(time)
@@ -237,7 +272,7 @@ def fit_meter(
     settings = replace(settings, floor=max(settings.floor, _FLOOR * len(SCORED)))
     if np.isfinite(rules.shift_beyond):  # the other part is for shifts of the level
         settings = replace(settings, rate=_SCORE_SHARE * settings.rate)
-    meter = MeterWatch(state, AlarmState(frequency, settings), model, rules)
+    meter = MeterWatch(state, AlarmState(frequency, settings), model, rules, weather)
     late = Context(*(a[start:] for a in _columns(context)))
     first = meter.judge(time[:start], values[:start], early, np.ones(start, bool), raising=False)
     second = meter.judge(time[start:], values[start:], late, raising=False)

@@ -31,6 +31,9 @@ def detect(
     ] = "",
     price: Annotated[float | None, typer.Option(help="Money per unit of the target.")] = None,
     carbon: Annotated[float | None, typer.Option(help="kgCO2e per unit of the target.")] = None,
+    weather: Annotated[
+        str, typer.Option(help="Column of the temperature outside, in Celsius; found if usual.")
+    ] = "",
     entity: options.Entity = "entity",
     time: options.Time = "timestamp",
     target: Annotated[str, typer.Option(help="Columns to watch, comma-separated.")] = "",
@@ -61,7 +64,7 @@ def detect(
     unknown = float("nan")
     stakes = Stakes(unknown if price is None else price, unknown if carbon is None else carbon)
     found = run(
-        series_of(loaded.frame, loaded.spec),
+        series_of(loaded.frame, loaded.spec, weather),
         infer_frequency(loaded.frame, loaded.spec),
         until=until,
         settings=settings,
