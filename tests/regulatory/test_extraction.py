@@ -22,7 +22,7 @@ def bench():
 
 
 @pytest.mark.parametrize(("sample", "passages", "times", "quantities"),
-                         [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19)])  # fmt: skip
+                         [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19, 18)])  # fmt: skip
 def test_annotations_are_where_they_say(bench, sample, passages, times, quantities):
     found = bench.passages(sample)
     assert len(found) == passages
@@ -36,7 +36,7 @@ def test_annotations_are_where_they_say(bench, sample, passages, times, quantiti
 
 
 @pytest.mark.parametrize("kind", ["timeline", "thresholds"])
-@pytest.mark.parametrize("sample", ["1", "2", "3"])
+@pytest.mark.parametrize("sample", ["1", "2", "3", "4"])
 def test_recall_and_precision_hold(bench, sample, kind):
     score = bench.score(sample, kind, bench.extracted)
     assert score["recall"] >= bench.TARGET and score["precision"] >= bench.TARGET

@@ -61,6 +61,7 @@ _AFTER = (
 )  # fmt: skip
 _FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 _ITEM = re.compile(r"(?:\([a-z]{1,4}\)|[-—–•])\s*\(?\Z")
+_AND_LATER = re.compile(r"[^.;:]* (?:and|or) ")
 _AND = re.compile(r"\s?(?:,|or|and|, or|, and|/)\s?\Z")
 
 
@@ -109,8 +110,11 @@ def after(text: str, last: int) -> int:
 
 
 def joined(text: str, last: int, first: int) -> bool:
-    """Tell whether two numbers stand in one list: "20 %, 33 % or 50 %"."""
-    return bool(_AND.fullmatch(text[last:first])) if 0 < first - last < 8 else False
+    """Tell whether two numbers share a comparison: "20 % or 50 %", "3 % of one or 2 % of all"."""
+    between = text[last:first]
+    if len(between) < 8:
+        return bool(_AND.fullmatch(between))
+    return len(between) < 90 and bool(_AND_LATER.fullmatch(between))
 
 
 def _nearest(before: str) -> tuple[str, int] | None:

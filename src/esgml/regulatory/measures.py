@@ -81,6 +81,7 @@ _WRITTEN = {
     "allowances": r"(?:emission )?allowances\b",
     "years of age": r"years (?:of age|old)\b",
     "axles": r"axles\b",
+    "times": r"times\b(?= (?:the|its|their|that|as|higher|greater|more|larger)\b)",
 }
 _CURRENCY = {
     "EUR": r"EUR|euros?|€|Euro",

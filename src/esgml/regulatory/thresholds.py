@@ -35,7 +35,7 @@ _FIRST_OF_TWO = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    rf"\b(?P<n>{_NUMBER})(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}"
+    rf"\b(?P<n>(?i:{_NUMBER}))(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}"
     rf"|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)"
     rf"(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
 )
@@ -264,7 +264,7 @@ class _Reader:
             if free(*match.span())
         ]
         found += [one for one in self._counts(start, end) if free(*one[:2])]
-        previous: tuple[int, str] | None = None
+        previous: tuple[int, str, str] | None = None
         for first, last, number, unit, per in sorted(found):
             previous = self._add(start, end, first, last, number, unit, per, previous)
 
@@ -317,8 +317,8 @@ class _Reader:
 
     def _add(
         self, start: int, end: int, first: int, last: int, number: str, unit: str, per: str,
-        previous: tuple[int, str] | None,
-    ) -> tuple[int, str]:  # fmt: skip
+        previous: tuple[int, str, str] | None,
+    ) -> tuple[int, str, str]:  # fmt: skip
         text = self.document.text
         value: float
         if unit == "share":
@@ -337,8 +337,10 @@ class _Reader:
             sign = "<="
         elif unit == "years of age" and sign == "=":
             sign = _age_sign(text, lead, last)
-        elif sign == "=" and previous is not None and comparators.joined(text, previous[0], first):
-            sign = previous[1]
+        elif sign == "=" and previous is not None:
+            near, same = first - previous[0] < 8, unit == previous[2]
+            if (near or same) and comparators.joined(text, previous[0], first):
+                sign = previous[1]
         stop = min(end, max(last, comparators.after(text, last)))
         evidence = self.document.evidence(begin, stop)
         item: dict[str, Any] = {
@@ -367,7 +369,7 @@ class _Reader:
                     "evidence": evidence,
                 }
             )
-        return last, sign
+        return last, sign, unit
 
     def _about(self, first: int, last: int) -> str:
         """Return what the quantity is about: the nearest word of its clause that says so."""
