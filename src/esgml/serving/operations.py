@@ -119,16 +119,8 @@ class Operations:
     def __init__(self, hub: Hub, tasks: Sequence[Task], bus: EventBus | None = None) -> None:
         self._hub = hub
         self._known = {op.path: (task.name, op) for task in tasks for op in task.operations()}
-        sizes = hub.metrics.batches
-
-        def observer(name: str) -> Callable[[int], None]:
-            return lambda size: sizes.observe(size, name)
-
-        self._built_in = {
-            path: BuiltIn(op, bus=bus, observe=observer(op.name))
-            for path, (_, op) in self._known.items()
-            if op.run is not None
-        }
+        self._bus = bus
+        self._built_in: dict[str, BuiltIn] = {}
 
     def __iter__(self) -> Any:
         """Go through pairs of task name and operation."""
@@ -141,7 +133,7 @@ class Operations:
     @property
     def any_built_in(self) -> bool:
         """Whether something can be answered without any model."""
-        return bool(self._built_in)
+        return any(operation.run is not None for _, operation in self._known.values())
 
     def path_of(self, name: str) -> str:
         """Return the route of the operation called `name`.
@@ -168,17 +160,23 @@ class Operations:
             If only a model could answer and none is in service.
         """
         task, operation = self._known[path]
-        built_in = self._built_in.get(path)
-        if built_in is None:
-            return self._hub.for_task(task)
         if operation.learned:
             try:
                 return self._hub.for_task(task)
             except NotFoundError:
-                pass
-        return built_in
+                if operation.run is None:
+                    raise
+        if path not in self._built_in:
+            sizes = self._hub.metrics.batches
+            self._built_in[path] = BuiltIn(
+                operation,
+                bus=self._bus,
+                observe=lambda size: sizes.observe(size, operation.name),
+            )
+        return self._built_in[path]
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers; one that is asked again starts anew."""
         for built_in in self._built_in.values():
             built_in.close()
+        self._built_in.clear()
