@@ -30,12 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses
-from esgml.optimization.policy import Policy
+from esgml.optimization.policy import GuardedPolicy, Policy
 from esgml.optimization.solvers.dqn import DQNAgent
 
 Floats = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results" / "dqn.json"
 SOLVED, MOST = 475.0, 100_000
+#: Margins tried for the guard, USD; the one that does best on weeks of the training is kept.
+MARGINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
 #: What the design on houses 6-8 chose.
 DISPATCH: dict[str, Any] = {
     "steps": 30_000,
@@ -139,14 +141,18 @@ def other_weeks(judged: list[int]) -> list[int]:
     return [s for s in range(169, 8760 - 168, 24) if all(abs(s - w) >= 168 for w in judged)]
 
 
-def saved(houses: Houses, weeks: NDArray[np.int64], act: Any) -> Floats:
-    """Return the money each house-week saves against the idle battery."""
-    fleet = BatteryFleet(houses, Battery(), weeks, copies=len(weeks), in_turn=True, shaping=0.0)
+def run_through(houses: Houses, weeks: NDArray[np.int64]) -> BatteryFleet:
+    """Return a fleet that runs each house-week once, for money alone."""
+    return BatteryFleet(houses, Battery(), weeks, copies=len(weeks), in_turn=True, shaping=0.0)
+
+
+def saved(fleet: BatteryFleet, act: Any) -> float:
+    """Return the money that all house-weeks of a fleet save against idle batteries."""
     seen, _ = fleet.reset(seed=0)
-    total = np.zeros(len(weeks))
-    for _ in range(168):
+    total = 0.0
+    for _ in range(fleet.hours):
         seen, _, _, _, info = fleet.step(act(seen))
-        total += info["saved"]
+        total += float(info["saved"].sum())
     return total
 
 
@@ -155,6 +161,17 @@ def rule(seen: Floats) -> NDArray[np.int64]:
     dear = seen[:, 4] > (seen[:, 9] + seen[:, 10]) / 2
     soon = (seen[:, 11] * 24 <= 1) & (seen[:, 12] > 0) & ~dear
     return np.where(soon, 5, 2)
+
+
+def guard(trial: BatteryFleet, policy: Policy) -> GuardedPolicy:
+    """Return the policy with the rule beside it and the margin that does best in a trial."""
+    tried = {}
+    for margin in MARGINS:
+        one = GuardedPolicy(policy, rule, margin=margin)
+        tried[margin] = saved(trial, one.decide)
+    best = max(MARGINS, key=lambda margin: tried[margin])
+    trusted = bool(tried[best] >= saved(trial, rule))
+    return GuardedPolicy(policy, rule, margin=best, trusted=trusted)
 
 
 def attainable(sets: Any, weeks: list[int]) -> tuple[float, float]:
@@ -175,22 +192,28 @@ def batteries(seeds: int, plain: bool) -> dict[str, Any]:
     weeks = pairs(len(sets.HOUSES), judged)
     lessons = pairs(len(sets.HOUSES), other_weeks(judged))
     idle, limit = attainable(sets, judged)
-    rows: dict[str, Any] = {"rule": {"share": saved(houses, weeks, rule).sum() / limit}}
+    test, trial = run_through(houses, weeks), run_through(houses, lessons[:: len(lessons) // 40])
+    rows: dict[str, Any] = {"rule": {"share": saved(test, rule) / limit}}
     kinds = {"DQN": {}} | ({"DQN, plain": {"every_action": False}} if plain else {})
     for name, options in kinds.items():
-        shares, spent = [], []
+        shares, spent, guarded = [], [], []
         for seed in range(seeds):
             agent = DQNAgent(**{**DISPATCH, **options})
             fleet = BatteryFleet(houses, Battery(), lessons, gamma=DISPATCH["gamma"])
             began = time.process_time()
             policy: Policy = agent.train(fleet, episodes=10**9, seed=seed)
             spent.append(time.process_time() - began)
-            shares.append(float(saved(houses, weeks, policy.act).sum() / limit))
+            shares.append(saved(test, policy.act) / limit)
+            safe = guard(trial, policy)
+            guarded.append(saved(test, safe.decide) / limit)
+            sys.stderr.write(f"  guarded, margin {safe.margin}: {guarded[-1]:.4f}\n")
             sys.stderr.write(f"  {name} seed {seed}: {shares[-1]:.4f}\n")
         rows[name] = {
             "share_mean": float(np.mean(shares)),
             "share_worst": float(np.min(shares)),
             "shares": shares,
+            "guarded_mean": float(np.mean(guarded)),
+            "guarded_worst": float(np.min(guarded)),
             "steps": DISPATCH["steps"],
             "cpu_seconds_each": float(np.mean(spent)),
         }

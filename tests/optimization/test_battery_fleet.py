@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
-from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses, features
+from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses, features, needs
 
 HOURS = 24 * 24
 
@@ -126,8 +126,9 @@ def test_nothing_of_the_future_is_seen():
     load, sun = data.load.copy(), data.solar.copy()
     load[:, cut + 1 :] += 7.0
     sun[:, cut + 1 :] = 0.0
-    before = features(data, Battery())[:, : cut + 1]
-    after = features(Houses(load, sun, data.price), Battery())[:, : cut + 1]
+    other, battery = Houses(load, sun, data.price), Battery()
+    before = features(data, battery, needs(data, battery)[0])[:, : cut + 1]
+    after = features(other, battery, needs(other, battery)[0])[:, : cut + 1]
     assert np.array_equal(before, after), "only the tariff ahead may be known"
     changed = BatteryFleet(Houses(load, sun, data.price), Battery(), STARTS, copies=1)
     same = BatteryFleet(data, Battery(), STARTS, copies=1)

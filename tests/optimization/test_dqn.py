@@ -242,6 +242,20 @@ def test_a_policy_worse_than_the_best_rule_never_runs():
         GuardedPolicy.tried(poor, {}, [Corridor()])
 
 
+def test_a_margin_keeps_the_rule_unless_the_advantage_is_large():
+    policy = trained()
+    x = np.eye(6)[1:5]
+    rule = lambda x: np.zeros(len(x), int)  # noqa: E731
+    values = policy.values(x)
+    lead = values.max(axis=1) - values[:, 0]
+    for margin in (0.0, float(np.median(lead)), 1e9):
+        expected = np.where(lead > margin, values.argmax(axis=1), 0)
+        assert GuardedPolicy(policy, rule, margin=margin).decide(x).tolist() == expected.tolist()
+    weeks = [Corridor() for _ in range(2)]
+    guarded = GuardedPolicy.tried(policy, {"left": rule}, weeks, margins=(0.0, 1e9))
+    assert guarded.trusted and guarded.trial["policy"] >= guarded.trial["left"]
+
+
 def test_acting_and_learning_load_no_torch():
     code = (
         "import sys, numpy as np\n"

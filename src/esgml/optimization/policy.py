@@ -234,6 +234,10 @@ class GuardedPolicy:
     rule : Rule
     trusted : bool
         Whether the policy acts at all; False = the rule acts always.
+    margin : float
+        By how much more the policy's action must be worth, by its own estimate and in the unit
+        of the rewards, for it to be taken instead of the rule's. What a network holds for a
+        small advantage is mostly its error; a margin keeps the large ones.
     trial : mapping, optional
         Returns of both in a trial; see `tried`.
 
@@ -249,11 +253,13 @@ class GuardedPolicy:
         rule: Rule,
         *,
         trusted: bool = True,
+        margin: float = 0.0,
         trial: Mapping[str, float] | None = None,
     ) -> None:
         self.policy = policy
         self.rule = rule
         self.trusted = trusted
+        self.margin = margin
         self.trial = dict(trial or {})
         self.handed_over = 0
 
@@ -263,6 +269,7 @@ class GuardedPolicy:
         policy: Policy,
         rules: Mapping[str, Rule],
         weeks: Sequence[Environment],
+        margins: Sequence[float] = (0.0,),
     ) -> GuardedPolicy:
         """Try policy and rules on the last weeks; the best rule runs unless the policy beats it.
 
@@ -272,7 +279,9 @@ class GuardedPolicy:
         rules : mapping of name to Rule
             At least one.
         weeks : sequence of Environment
-            Each is run once, from its reset to its end, by the policy and by every rule.
+            Each is run once, from its reset to its end, by every rule and margin.
+        margins : sequence of float
+            The one that does best is kept.
 
         Returns
         -------
@@ -288,11 +297,14 @@ class GuardedPolicy:
             raise UsageError("a trial needs at least one rule and one week.", code="trial")
         returns = {name: sum(_run(week, rule) for week in weeks) for name, rule in rules.items()}
         best = max(returns, key=lambda name: returns[name])
-        guarded = cls(policy, rules[best])
-        own = sum(_run(week, guarded.decide) for week in weeks)
-        guarded.handed_over = 0
-        guarded.trusted = own >= returns[best]
-        guarded.trial = {"policy": own, **returns}
+        tries = {}
+        for margin in margins:
+            guarded = cls(policy, rules[best], margin=margin)
+            tries[margin] = sum(_run(week, guarded.decide) for week in weeks)
+        chosen = max(tries, key=lambda margin: tries[margin])
+        guarded = cls(policy, rules[best], margin=chosen)
+        guarded.trusted = tries[chosen] >= returns[best]
+        guarded.trial = {"policy": tries[chosen], **returns}
         return guarded
 
     def decide(self, observation: NDArray[Any]) -> Actions:
@@ -300,11 +312,14 @@ class GuardedPolicy:
         x = np.atleast_2d(np.asarray(observation, dtype=np.float64))
         if not self.trusted:
             return np.asarray(self.rule(x))
-        chosen = np.asarray(self.policy.act(x))
+        values = self.policy.values(x)
+        chosen = np.asarray(values.argmax(axis=1))
         strange = self.policy.outside(x)
-        if strange.any():
-            chosen = chosen.copy()
-            chosen[strange] = self.rule(x[strange])
+        if self.margin > 0 or strange.any():
+            ruled = np.asarray(self.rule(x))
+            rows = np.arange(len(x))
+            better = values[rows, chosen] - values[rows, ruled] > self.margin
+            chosen = np.where(strange | ((self.margin > 0) & ~better), ruled, chosen)
             self.handed_over += int(strange.sum())
         return chosen
 

@@ -49,14 +49,23 @@ class Learner:
         self.updates = 0
         self.mean = np.zeros(features, np.float32)
         self.scale = np.ones(features, np.float32)
+        self.worth = 1.0
         self.rate = params.learning_rate
         self._averaged = 0
         self.average = np.zeros(len(self.online.flat))
 
-    def standardize(self, mean: NDArray[Any], deviation: NDArray[Any]) -> None:
-        """Set by what observations are shifted and divided before the network sees them."""
+    def standardize(self, mean: NDArray[Any], deviation: NDArray[Any], reward: float = 1.0) -> None:
+        """Set by what observations and rewards are divided before the network sees them.
+
+        Parameters
+        ----------
+        mean, deviation : array, shape (features,)
+        reward : float
+            What counts as 1 while learning; `settle` brings values back to the unit of rewards.
+        """
         self.mean = mean.astype(np.float32)
         self.scale = (1.0 / deviation).astype(np.float32)
+        self.worth = 1.0 / reward
 
     def slow_down(self, progress: float) -> None:
         """Lower the learning rate along a line; `progress` runs from 0 to 1."""
@@ -86,10 +95,10 @@ class Learner:
             here = out[:n]
         if not batch.allowed.all():
             judged = np.where(batch.allowed, judged, -np.inf)
-        goal = batch.reward + batch.discount * there[rows, judged.argmax(axis=1)]
+        goal = batch.reward * self.worth + batch.discount * there[rows, judged.argmax(axis=1)]
         error = here[rows, batch.action] - goal
         slope = np.zeros_like(out[:n])
-        push = np.clip(error, -1.0, 1.0) / n
+        push = (np.clip(error, -1.0, 1.0) / n).astype(np.float32)
         if p.dueling:
             actions = here.shape[1]
             slope[:, 0] = push
@@ -120,7 +129,7 @@ class Learner:
         else:
             guess = out[:n]
         best = value[np.arange(n * actions), judged.argmax(axis=1)].reshape(n, actions)
-        error = guess - (reward + batch.discount[:, None] * best)
+        error = guess - (reward * self.worth + batch.discount[:, None] * best)
         push = (np.clip(error, -1.0, 1.0) / n).astype(np.float32)
         slope = push
         if p.dueling:
@@ -142,6 +151,9 @@ class Learner:
         self.average += (self.online.flat - self.average) / self._averaged
 
     def settle(self) -> None:
-        """Put the mean of the weights weighed in, if any, in the place of the last ones."""
+        """End learning: take the mean of the weights weighed in, values in units of rewards."""
         if self._averaged:
             self.online.flat[:] = self.average
+        for name in ("head.weight", "head.bias"):
+            self.online.weights[name][:] /= self.worth
+        self.worth = 1.0

@@ -156,9 +156,16 @@ def _after(allowed: NDArray[np.bool_] | None, ended: NDArray[np.bool_]) -> NDArr
     return None if allowed is None else allowed | ended[:, None]
 
 
-def _spread(replay: ReplayBuffer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of the observations so far; 1 for features that stood still."""
-    seen = replay.observation[: min(replay.written, replay.rows)].astype(np.float64)
+def _spread(
+    replay: ReplayBuffer,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Return mean and deviation of the observations so far, and the deviation of the rewards.
+
+    1 for what stood still.
+    """
+    held = min(replay.written, replay.rows)
+    seen = replay.observation[:held].astype(np.float64)
     mean, deviation = seen.mean(axis=(0, 1)), seen.std(axis=(0, 1))
     deviation = np.where(deviation > 1e-6 * (1.0 + np.abs(mean)), deviation, 1.0)
-    return mean.astype(np.float32), deviation.astype(np.float32)
+    reward = float(replay.reward[:held].astype(np.float64).std())
+    return mean.astype(np.float32), deviation.astype(np.float32), reward if reward > 1e-9 else 1.0

@@ -163,12 +163,12 @@ class BatteryFleet:
         self.hours, self.num_envs = hours, copies
         self.shaping, self.gamma, self.in_turn = shaping, gamma, in_turn
         self._net = houses.load - houses.solar
-        self._features = features(houses, battery)
+        self.single_action_space = gymnasium.spaces.Discrete(len(self.ACTIONS))
+        past, self._dear, self._cheap = needs(houses, battery)
+        self._features = features(houses, battery, past)
         self.single_observation_space = gymnasium.spaces.Box(
             -np.inf, np.inf, (self._features.shape[2] + 2,), np.float32
         )
-        self.single_action_space = gymnasium.spaces.Discrete(len(self.ACTIONS))
-        past, self._dear, self._cheap = needs(houses, battery)
         self._needed = past.mean(axis=0)
         self._goals = np.zeros((*self._needed.shape, len(self.ACTIONS)))
         self._goals[..., -1] = battery.capacity
@@ -319,7 +319,7 @@ def needs(houses: Houses, battery: Battery) -> tuple[Floats, Floats, Floats]:
     return np.sort(np.minimum(found, battery.capacity * battery.way), axis=0), high, low
 
 
-def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
+def features(houses: Houses, battery: Battery, past: Floats) -> NDArray[np.float32]:
     """Return what is known in every hour of every house beside the level.
 
     The hour of the day (sine, cosine); net load now; the price now and in 1, 2, 3, 6 hours and
@@ -329,6 +329,13 @@ def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
     dearer than now; `needs` of the least needy, middling, needy and neediest past day.
     Expectations are means of the same hours of the seven days before.
     Energies are multiples of the capacity, prices of the year's mean up to now.
+
+    Parameters
+    ----------
+    houses : Houses
+    battery : Battery
+    past : array, shape (7, houses, hours)
+        What `needs` returns.
 
     Returns
     -------
@@ -361,6 +368,6 @@ def features(houses: Houses, battery: Battery) -> NDArray[np.float32]:
     energies += [surplus[:, :, :k].sum(axis=2) for k in (6, 12, 24)]
     energies += [(surplus * until).sum(axis=2), (need * until).sum(axis=2)]
     energies += [(need * within).sum(axis=2), (need * dearer).sum(axis=2)]
-    energies += list(needs(houses, battery)[0][[0, 3, 5, 6]])
+    energies += list(past[[0, 3, 5, 6]])
     own = np.stack(energies, axis=2) / battery.capacity
     return np.concatenate([shared, own], axis=2).astype(np.float32)
