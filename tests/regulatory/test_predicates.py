@@ -206,6 +206,10 @@ def test_a_predicate_of_the_wrong_form_is_refused(wrong):
         ({"listed_on": ["moon"]}, "listed_on.0"),
         ({"activities": ["flies"]}, "activities"),
         ({"activities": [[]]}, "activities"),
+        (
+            {"cbam_imports": "5 t", "activities": {"imports_cbam_goods": False}},
+            "organization",
+        ),
         ({"activities": {"operates_aircraft": "yes"}}, "activities"),
         ({"rates": {"USD": 1.0}}, "rates"),
         ({"rates": {"USD/EUR": -1.0}}, "rates"),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from esgml.core.errors import EsgmlError
-from esgml.regulatory.organization import ACTIVITIES, Money, Organization, Quantity
+from esgml.regulatory.activities import ACTIVITIES
+from esgml.regulatory.organization import Money, Organization, Quantity
 from esgml.regulatory.places import place_name
 
 
