@@ -21,8 +21,10 @@ def bench():
     return module
 
 
-@pytest.mark.parametrize(("sample", "passages", "times", "quantities"),
-                         [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19, 18)])  # fmt: skip
+COUNTED = [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19, 18)]
+
+
+@pytest.mark.parametrize(("sample", "passages", "times", "quantities"), COUNTED)
 def test_annotations_are_where_they_say(bench, sample, passages, times, quantities):
     found = bench.passages(sample)
     assert len(found) == passages
