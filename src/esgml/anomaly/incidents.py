@@ -36,7 +36,7 @@ class Event:
     start, end : datetime64
         First and last alarm.
     kind : str
-        The rule most of its alarms break, or else the kind most of them have.
+        The rule most of its alarms break, or else the kind of its peak.
     excess : float
         Observed minus expected, summed over its readings, in the unit of the meter.
     cost, carbon_t : float
@@ -131,9 +131,9 @@ def events_of(
         first = np.flatnonzero(watched.decisions.begins[alarm])
         for rows in np.split(alarm, first[first > 0]):
             named = [kinds[key][int(row)] for row in rows]
-            broken = [k for k in named if k in RULES] or named
-            kind = max(dict.fromkeys(broken), key=broken.count)
             peak = int(rows[np.argmax(np.nan_to_num(watched.score[rows], nan=-np.inf))])
+            broken = [k for k in named if k in RULES] or [kinds[key][peak]]
+            kind = max(dict.fromkeys(broken), key=broken.count)
             moved = float(np.nansum(excess[rows]))
             start = watched.time[rows[0]]
             vector = np.nan_to_num(watched.surprise[peak])
