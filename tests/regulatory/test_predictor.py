@@ -110,6 +110,37 @@ def test_a_report_in_full(predictor):
     assert json.loads(json.dumps(report)) == report
 
 
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("The lists shall be reviewed by ESMA every two years.", "ESMA"),
+        ("The power may be revoked by the Council or by the Parliament.", "the Council"),
+        ("The report shall be published by means of a website.", None),
+        ("The report shall be submitted within 30 days.", None),
+        ("Where a ship leaves, the competent authority shall act.", "the competent authority"),
+        ("Operators, when so asked, shall act.", "Operators"),
+        ("Operators shall keep records and shall show them.", "Operators"),
+        ("Fines, which shall not exceed EUR 5, apply.", None),
+    ],
+)
+def test_who_is_addressed(predictor, text, who):
+    last = predictor.analyze_regulation(text, as_of=DAY)["obligations"][-1]
+    assert (last["who"] and last["who"]["text"]) == who
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This Regulation shall enter into force on 1 May 2027. It shall apply from 1 May 2028.",
+        "Article 5(2) shall apply from 1 May 2027.",
+        "References to the repealed Directive shall be construed as references to this Directive.",
+        "For the purposes of this Act, vehicle shall mean a motor vehicle.",
+    ],
+)
+def test_what_an_act_says_of_itself_binds_nobody(predictor, text):
+    assert predictor.analyze_regulation(text, as_of=DAY)["obligations"] == []
+
+
 def test_the_score_is_its_published_formula(predictor):
     report = predictor.analyze_regulation(TEXT, as_of=DAY)
     parts = {part["part"]: part for part in report["parts"]}

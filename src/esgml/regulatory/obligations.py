@@ -65,7 +65,8 @@ _DETERMINED = re.compile(
 _BY_WHOM = re.compile(
     r"\bby ((?:the |an? |each |any )?(?!means|way|virtue|reason|\d"
     r"|[A-Z]?[a-z]*ing\b)[A-Za-z][\w’' -]{2,60}?)(?= (?:in|on|to|within|at|of|for|by|and"
-    r"|pursuant|under|with|which|that|no|not|as|before|after)\b|[.,;:]|\Z)"
+    r"|pursuant|under|with|which|that|no|not|as|before|after|or|every|through|if|where|when"
+    r"|unless|following|concerned|responsible)\b|[.,;:]|\Z)"
 )
 _ASIDE = re.compile(
     r",? (?:when|where|acting|in accordance|within|after|upon|if|as|following|on|in|by|for"
@@ -192,7 +193,8 @@ def _who(text: str, start: int, modal: int) -> tuple[int, int] | None:
 
 def _is_actor(subject: str) -> bool:
     return bool(
-        re.search(
+        re.search(r"\b[A-Z]{3,6}\Z", subject.strip())
+        or re.search(
             r"\b(?:States?|Commission|Council|Parliament|Agency|Authority|authorit(?:y|ies)"
             r"|undertakings?|operators?|compan(?:y|ies)"
             r"|manufacturers?|importers?|distributors?|producers?|suppliers?|providers?|persons?"
