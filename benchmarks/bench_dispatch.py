@@ -158,7 +158,7 @@ def jointly_bounded() -> dict[str, float]:
 
 def house_months(houses: tuple[int, ...] = sets.HOUSES) -> dict[str, Any]:
     """Return in how many house-months the controller is no worse than the best rule."""
-    kept, shares, count = 0, [], 0
+    kept, count, short, gained = 0, 0, [], []
     for rows in sets.months():
         p = library.load(sets.dispatch(rows, houses))
         plan = Controller(p, 36).by_scenarios()
@@ -171,8 +171,18 @@ def house_months(houses: tuple[int, ...] = sets.HOUSES) -> dict[str, Any]:
         best = np.min([costs[name] for name in p.rules()], axis=0)
         kept += int((costs["controller"] <= best + 1e-9).sum())
         count += len(houses)
-        shares.append(float((costs["idle"] - costs["controller"]).sum()))
-    return {"house_months": count, "not_worse": kept, "share": kept / count}
+        short += ((costs["controller"] - best) / costs["idle"]).tolist()
+        gained.append([float((costs["idle"] - costs[n]).sum()) for n in ("controller", *p.rules())])
+    total = np.sum(gained, axis=0)
+    return {
+        "house_months": count,
+        "not_worse": kept,
+        "share": kept / count,
+        "within_half_percent": float(np.mean(np.array(short) <= 0.005)),
+        "largest_shortfall_of_idle": max(short),
+        "saved_by_controller": float(total[0]),
+        "saved_by_rules": dict(zip(p.rules(), total[1:].tolist(), strict=True)),
+    }
 
 
 def tariffs() -> dict[str, Any]:
@@ -198,7 +208,8 @@ def side_by_side() -> dict[str, Any]:
         rows: dict[str, Any] = {}
         for method in ("exact", "ga"):
             if method in METHODS:
-                s = engine.solve(p, method)
+                more = {"target_fitness": 1.0, "seeding": "none"} if method == "ga" else {}
+                s = engine.solver(method, **more).solve(p)
                 rows[method] = {"value": s.value, "gap": s.gap, "seconds": s.seconds}
                 rows["baseline"], rows["best rule"] = {"value": s.baseline}, {"value": s.rule}
         found[name] = {"unit": p.unit, "rows": rows}

@@ -163,7 +163,7 @@ def charging(days: int = 7, first_day: int = 70) -> dict[str, Any]:
         for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             power = 7.4
             need = max(0.0, float(wanted[a] - level[a])) / 100 * float(full[a])
-            if need > 0:
+            if need > 0 and b < steps:  # one that leaves after the week is not asked for
                 sessions.append(
                     {
                         "name": f"charger {charger[0]}, hour {a}",
@@ -179,5 +179,5 @@ def charging(days: int = 7, first_day: int = 70) -> dict[str, Any]:
         "sessions": sessions,
         "price": tariff()[rows].tolist(),
         "carbon": carbon()[rows].tolist(),
-        "site_limit": 11.0,
+        "site_limit": 15.0,
     }
