@@ -11,6 +11,9 @@ from esgml.regulatory.classifier import TextClassifier
 #: Kinds of areas, each a head that comes with the package.
 KINDS = ("sector", "instrument", "response", "topic")
 
+#: Names that the collection uses for one thing: it was relabelled over the years.
+_SAME = {"Transport": "Transportation"}
+
 
 def affected_areas(text: str) -> list[dict[str, Any]]:
     """Return the areas a text is estimated to affect, the likeliest first within each kind.
@@ -34,17 +37,18 @@ def affected_areas(text: str) -> list[dict[str, Any]]:
     """
     _checked(text)
     found: list[dict[str, Any]] = []
-    for kind in KINDS:
+    for kind in KINDS if not heads.readable(text) else ():
         model = heads.head(kind)
-        if heads.readable(model, text):
-            continue
         for label, probability, threshold in _said(model, text):
             place = model.evidence(text, label)
             if place is None or place.weight <= 0:
                 continue  # nothing in the text speaks for it: the base rate alone is no finding
+            area = _SAME.get(label, label)
+            if any(one["kind"] == kind and one["area"] == area for one in found):
+                continue  # the likelier of two names for one thing was there first
             found.append(
                 {
-                    "area": label,
+                    "area": area,
                     "kind": kind,
                     "probability": round(probability, 4),
                     "threshold": round(threshold, 4),
@@ -61,8 +65,8 @@ def affected_areas(text: str) -> list[dict[str, Any]]:
 def abstains(text: str) -> dict[str, str]:
     """Return, by kind of area, why nothing is said; empty where something may be."""
     _checked(text)
-    reasons = {kind: heads.readable(heads.head(kind), text) for kind in KINDS}
-    return {kind: reason for kind, reason in reasons.items() if reason}
+    reason = heads.readable(text)
+    return dict.fromkeys(KINDS, reason) if reason else {}
 
 
 def _said(model: TextClassifier, text: str) -> list[tuple[str, float, float]]:

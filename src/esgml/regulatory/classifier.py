@@ -113,6 +113,19 @@ class TextClassifier(BaseModel):
         self.trained_ = True
         return self
 
+    def refit(self, texts: Sequence[str], truth: NDArray[Any], *, seed: int = 0) -> Self:
+        """Learn from more texts, keeping the calibration and thresholds found on held-out folds.
+
+        For the last step before shipping: the texts that were held out are learned from too,
+        and nothing is chosen on them.
+        """
+        self._require_trained()
+        truth = np.asarray(truth, dtype=np.float64)
+        if truth.shape != (len(texts), len(self.labels_)):
+            raise UsageError(f"truth has shape {truth.shape}, wanted (texts, labels).")
+        self._fit(texts, truth, seed)
+        return self
+
     def predict(self, texts: Sequence[str]) -> Array:
         """Return calibrated probabilities, shape (texts, labels)."""
         self._require_trained()

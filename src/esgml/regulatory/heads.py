@@ -9,13 +9,17 @@ from typing import Any
 
 from esgml.core.errors import IntegrityError, NotFoundError
 from esgml.core.storage import explained
+from esgml.regulatory.language import detect
 from esgml.regulatory.models.tfidf import TfidfClassifier
+from esgml.regulatory.term_vectors import STOP
+from esgml.regulatory.words import words
 
 FOLDER = Path(__file__).parent / "weights"
 CARD = "card.json"
-#: Fewest known words, and least share of them, for a head to say anything about a text.
-FEWEST_WORDS = 8
-LEAST_SHARE = 0.25
+#: Fewest words for a head to say anything about a text.
+FEWEST_WORDS = 12
+#: Least share of common English words; half of it is seen in no training text.
+LEAST_COMMON = 0.1
 
 
 @functools.cache
@@ -60,11 +64,15 @@ def card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     return dict(found)
 
 
-def readable(model: TfidfClassifier, text: str) -> str:
-    """Say why a head abstains on a text; empty where it does not."""
-    known, share = model.known_share(text)
-    if known < FEWEST_WORDS:
-        return f"only {known} words of the text are known to the model; {FEWEST_WORDS} are needed"
-    if share < LEAST_SHARE:
-        return f"only {share:.0%} of the words are known to the model: another language or subject"
+def readable(text: str) -> str:
+    """Say why the heads abstain on a text; empty where they do not."""
+    found = words(text)
+    if len(found) < FEWEST_WORDS:
+        return f"the text has {len(found)} words; {FEWEST_WORDS} are needed"
+    language = detect(text)
+    if not language.supported:
+        return f"the text is not English ({language.code}), which is all that was learned"
+    common = sum(word.text in STOP for word in found) / len(found)
+    if common < LEAST_COMMON:
+        return f"only {common:.0%} of the words are common English ones: no running English text"
     return ""

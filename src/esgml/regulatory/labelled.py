@@ -100,21 +100,16 @@ def read_rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
     return [{key: value or "" for key, value in row.items() if key} for row in rows]
 
 
-def _sector(name: str) -> str:
-    # The collection was relabelled over the years: both names are in use for one thing.
-    return {"Transport": "Transportation"}.get(name, name)
-
-
 #: Column, separator, kind, and how a name is shortened, of every family of labels.
 FAMILIES: Mapping[str, tuple[str, str, Callable[[str], str]]] = {
-    "sector": ("Sectors", r"[,;]", _sector),
+    "sector": ("Sectors", r"[,;]", str),
     "instrument": ("Instruments", r";", lambda name: name.rpartition("|")[2].strip()),
     "response": ("Responses", r"[,;]", str),
     "topic": ("Keywords", r"[,;]", str),
 }
 
 
-def climate_laws(path: Path, family: str, *, as_given: bool = False) -> Labelled:
+def climate_laws(path: Path, family: str) -> Labelled:
     """Return the climate laws with the labels of one family.
 
     Parameters
@@ -123,8 +118,6 @@ def climate_laws(path: Path, family: str, *, as_given: bool = False) -> Labelled
         ``climate_laws.csv``.
     family : {"sector", "instrument", "response", "topic", "act"}
         ``act`` has the one label ``legislative`` (otherwise executive), from descriptions alone.
-    as_given : bool
-        Keep names of sectors that mean the same apart, as the file has them.
     """
     rows = read_rows(path, ["Title", "Description", "Type"])
     held = np.array([held_out(row["Title"]) for row in rows])
@@ -133,8 +126,6 @@ def climate_laws(path: Path, family: str, *, as_given: bool = False) -> Labelled
         truth = np.array([[float(row["Type"] == "legislative")] for row in rows])
         return Labelled(texts, ("legislative",), truth, held, [row["Title"] for row in rows])
     column, separator, shorten = FAMILIES[family]
-    if as_given and family == "sector":
-        shorten = str
     named = [
         {shorten(name.strip()) for name in re.split(separator, row[column]) if name.strip()}
         for row in rows

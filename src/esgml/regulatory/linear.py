@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def fit_logistic(
-    design: Any, truth: NDArray[np.float64], strength: float, *, balanced: bool = True
+    design: Any,
+    truth: NDArray[np.float64],
+    strength: float,
+    *,
+    balanced: bool = True,
+    tolerance: float = 1e-2,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit one logistic regression a label.
 
@@ -26,6 +31,8 @@ def fit_logistic(
         Inverse of the ridge penalty.
     balanced : bool
         Weigh rare labels up, so that they are not drowned by their absence.
+    tolerance : float
+        Where the solver stops; coarser is faster.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def fit_logistic(
             C=strength,
             class_weight="balanced" if balanced else None,
             solver="liblinear",
-            tol=1e-3,
+            tol=tolerance,
             random_state=0,
         )
         model.fit(design[rows], said)

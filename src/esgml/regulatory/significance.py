@@ -41,7 +41,7 @@ def significance(
     if not isinstance(text, str):
         raise UsageError("the text must be a string.", where="text")
     model = heads.head("significance")
-    reason = heads.readable(model, text)
+    reason = heads.readable(text)
     answer: dict[str, Any] = dict.fromkeys(_SIGNIFICANCE)
     if not reason:
         composed = rule_text(title, text, agency=agency, action=action)
@@ -64,7 +64,7 @@ def legislative(text: str) -> dict[str, Any]:
     if not isinstance(text, str):
         raise UsageError("the text must be a string.", where="text")
     model = heads.head("act")
-    reason = heads.readable(model, text)
+    reason = heads.readable(text)
     if reason:
         return {"probability": None, "evidence": None, "abstains": reason}
     return {

@@ -1,33 +1,98 @@
-"""Word counts as vectors: terms of one and two words, weighted by how rare they are.
+"""Words and pieces of words as vectors, weighted by how rare they are.
 
-The same few lines serve training and prediction, and need numpy alone; a vector keeps the
-places of its terms, so that a linear score can be split exactly over the spans of the text.
+A vector keeps which words its terms came from, so that a linear score can be split exactly over
+the words, and so over the spans, of the text. Prediction needs numpy alone.
 """
 
 from __future__ import annotations
 
+import functools
 import json
-import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from esgml.core.errors import HistoryError, IntegrityError
-from esgml.regulatory.words import Word, words
+from esgml.regulatory.words import blanked_tokens, normal, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Most words of one text that are counted: 5 MB of prose.
-MOST_WORDS = 1_000_000
+Unit = Literal["piece", "word", "opening"]
+#: Words at the beginning of a text that count a second time, as the opening.
+_OPENING = 25
+#: Lengths of the pieces a word is cut into.
+_SHORTEST, _LONGEST = 2, 5
+#: A token longer than this is no word: only its beginning is cut.
+_MOST_LETTERS = 40
+#: Most tokens whose columns are remembered.
+_REMEMBERED = 100_000
 #: Words so common that a term of one of them says nothing.
 _COMMON = """the of and to in a is for on that by as with be are this it an or at from which was
 has have its will been not also these their such other into under may can all"""
 STOP = frozenset(_COMMON.split())
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The distinct tokens of a text and where they stand.
+
+    Attributes
+    ----------
+    distinct : list of str
+    which : array, shape (occurrences,)
+        Position among the distinct tokens.
+    start : array, shape (occurrences,)
+        Character offset in the text.
+    """
+
+    distinct: list[str]
+    which: NDArray[np.int64]
+    start: NDArray[np.int64]
+
+
+@functools.lru_cache(maxsize=4)
+def tokens(text: str, unit: Unit) -> Tokens:
+    """Return the tokens of a text: runs without white space, or words and pairs of words."""
+    if unit == "piece":
+        found = [(normal(token), start) for token, start in blanked_tokens(text)]
+    else:
+        plain = words(text)
+        found = [(word.text, word.start) for word in plain if word.text not in STOP]
+        found += [
+            (f"{first.text} {second.text}", first.start)
+            for first, second in pairwise(plain)
+            if first.text not in STOP or second.text not in STOP
+        ]
+    if unit == "opening":
+        plain = words(text)[:_OPENING]
+        last = plain[-1].start if plain else -1
+        found += [(f"^{token}", start) for token, start in found if start <= last]
+    place: dict[str, int] = {}
+    which = [place.setdefault(token, len(place)) for token, _ in found]
+    starts = np.array([start for _, start in found], dtype=np.int64)
+    return Tokens(list(place), np.array(which, dtype=np.int64), starts)
+
+
+def pieces(token: str) -> list[str]:
+    """Return the runs of two to five characters of a token, its edges marked by spaces."""
+    marked = f" {token[:_MOST_LETTERS]} "
+    return [
+        marked[i : i + size]
+        for size in range(_SHORTEST, _LONGEST + 1)
+        for i in range(max(len(marked) - size + 1, 1))
+    ]
+
+
+def _whole(token: str) -> list[str]:
+    return [token]
+
+
+_TERMS: dict[str, Callable[[str], list[str]]] = {"piece": pieces, "word": _whole, "opening": _whole}
 
 
 @dataclass(frozen=True)
@@ -36,19 +101,18 @@ class Counted:
 
     Attributes
     ----------
-    index, value : array, shape (terms,)
-        Column and weight of each known term; the weights have unit length.
-    at : list of (column, start, end)
-        Every occurrence of a known term, with its place in the text.
-    known, total : int
-        Words that belong to a known term, and all words.
+    index, value, times : array, shape (terms,)
+        Column, weight (of unit length together) and number of occurrences of each known term.
+    tokens : Tokens
+    known : array of bool, shape (distinct tokens,)
+        Whether any term of the token is known.
     """
 
     index: NDArray[np.int64]
     value: NDArray[np.float64]
-    at: list[tuple[int, int, int]]
-    known: int
-    total: int
+    times: NDArray[np.float64]
+    tokens: Tokens
+    known: NDArray[np.bool_]
 
 
 class TermVectors:
@@ -57,27 +121,35 @@ class TermVectors:
     Parameters
     ----------
     terms : sequence of str
-        Terms in column order; two words are joined by a space.
+        Terms in column order.
     idf : array, shape (terms,)
         Weight of each term.
+    unit : {"piece", "word", "opening"}
+        Pieces of two to five letters, which see through endings, names of years and spellings;
+        whole words and pairs of neighbouring words; or these and, apart, those of the first 25
+        words, where a text says what it is.
 
     References
     ----------
-    Salton and Buckley (1988). As in scikit-learn: ``1 + log count``, smoothed
-    ``log((1 + n) / (1 + df)) + 1``, unit length. Deviation: no term of common words alone.
+    Salton and Buckley (1988); pieces as in scikit-learn's ``char_wb``: ``1 + log count``, smoothed
+    ``log((1 + n) / (1 + df)) + 1``, unit length. Deviation: no pair of common words alone.
     """
 
-    def __init__(self, terms: Sequence[str], idf: NDArray[np.float64]) -> None:
+    def __init__(self, terms: Sequence[str], idf: NDArray[Any], unit: Unit) -> None:
         if len(terms) != len(idf) or not np.isfinite(idf).all():
             raise IntegrityError("the vocabulary and its weights do not fit together.")
+        if unit not in _TERMS:
+            raise IntegrityError(f"unknown unit {unit!r} of a vocabulary.")
         self.terms = tuple(terms)
         self.idf = np.asarray(idf, dtype=np.float64)
-        self.columns = {term: column for column, term in enumerate(self.terms)}
-        if len(self.columns) != len(self.terms):
+        self.unit: Unit = unit
+        self._column = {term: column for column, term in enumerate(self.terms)}
+        if len(self._column) != len(self.terms):
             raise IntegrityError("the vocabulary holds a term twice.")
+        self._remembered: dict[str, NDArray[np.int64]] = {}
 
     @classmethod
-    def fit(cls, texts: Sequence[str], *, fewest: int = 2, most: int = 50_000) -> Self:
+    def fit(cls, texts: Sequence[str], *, unit: Unit, fewest: int, most: int) -> Self:
         """Learn the vocabulary: terms of at least `fewest` texts, the `most` most frequent.
 
         Raises
@@ -85,9 +157,10 @@ class TermVectors:
         HistoryError
             If no term is in `fewest` texts.
         """
+        cut = functools.lru_cache(maxsize=_REMEMBERED)(_TERMS[unit])
         found: Counter[str] = Counter()
         for text in texts:
-            found.update({term for term, *_ in _terms(words(text))})
+            found.update({term for token in tokens(text, unit).distinct for term in cut(token)})
         kept = [term for term, count in found.items() if count >= fewest]
         if not kept:
             raise HistoryError(
@@ -98,26 +171,40 @@ class TermVectors:
         kept = sorted(sorted(kept), key=lambda term: -found[term])[:most]
         kept.sort()
         counts = np.array([found[term] for term in kept], dtype=np.float64)
-        return cls(kept, np.log((1 + len(texts)) / (1 + counts)) + 1)
+        return cls(kept, np.log((1 + len(texts)) / (1 + counts)) + 1, unit)
+
+    def columns(self, token: str) -> NDArray[np.int64]:
+        """Return the columns of a token's known terms, one twice where it is there twice."""
+        found = self._remembered.get(token)
+        if found is None:
+            known = (self._column.get(term) for term in _TERMS[self.unit](token))
+            found = np.array([c for c in known if c is not None], dtype=np.int64)
+            if len(self._remembered) < _REMEMBERED:
+                self._remembered[token] = found
+        return found
 
     def count(self, text: str) -> Counted:
-        """Return the known terms of one text with their weights and places."""
-        counted: dict[int, int] = {}
-        at: list[tuple[int, int, int]] = []
-        found = words(text)[:MOST_WORDS]
-        known: set[int] = set()
-        for term, start, end in _terms(found):
-            column = self.columns.get(term)
-            if column is not None:
-                counted[column] = counted.get(column, 0) + 1
-                at.append((column, start, end))
-                if " " not in term:
-                    known.add(start)
-        index = np.fromiter(sorted(counted), dtype=np.int64, count=len(counted))
-        value = np.array([1 + math.log(counted[i]) for i in index.tolist()]) * self.idf[index]
+        """Return the known terms of one text with their weights."""
+        found = tokens(text, self.unit)
+        often = np.bincount(found.which, minlength=len(found.distinct))
+        by_token = [self.columns(token) for token in found.distinct]
+        sizes = np.array([len(columns) for columns in by_token], dtype=np.int64)
+        flat = np.concatenate(by_token) if by_token else np.empty(0, dtype=np.int64)
+        index, place = np.unique(flat, return_inverse=True)
+        each = np.repeat(often, sizes).astype(np.float64)
+        times = np.bincount(place, each, len(index)).astype(np.float64)
+        value = (1 + np.log(times)) * self.idf[index]
         length = float(np.linalg.norm(value))
-        plain = sum(word.text not in STOP for word in found)
-        return Counted(index, value / length if length else value, at, len(known), plain)
+        return Counted(index, value / length if length else value, times, found, sizes > 0)
+
+    def parts(self, counted: Counted, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each occurrence of each distinct token adds to a linear score.
+
+        Summed over all occurrences this is the score without its bias, exactly.
+        """
+        share = np.zeros(len(self.terms))
+        share[counted.index] = counted.value * weights[counted.index] / counted.times
+        return np.array([share[self.columns(t)].sum() for t in counted.tokens.distinct])
 
     def matrix(self, texts: Sequence[str]) -> Any:
         """Return the vectors of many texts as a SciPy CSR matrix, for training."""
@@ -125,22 +212,18 @@ class TermVectors:
 
         counted = [self.count(text) for text in texts]
         edges = np.cumsum([0, *(len(one.index) for one in counted)])
-        return csr_matrix(
-            (
-                np.concatenate([one.value for one in counted]) if counted else [],
-                np.concatenate([one.index for one in counted]) if counted else [],
-                edges,
-            ),
-            shape=(len(texts), len(self.terms)),
-        )
+        values = np.concatenate([one.value for one in counted]) if counted else np.empty(0)
+        index = np.concatenate([one.index for one in counted]) if counted else np.empty(0, int)
+        return csr_matrix((values, index, edges), shape=(len(texts), len(self.terms)))
 
     def kept(self, columns: NDArray[np.int64]) -> TermVectors:
         """Return the vocabulary of some columns only."""
-        return TermVectors([self.terms[i] for i in columns.tolist()], self.idf[columns])
+        return TermVectors([self.terms[i] for i in columns.tolist()], self.idf[columns], self.unit)
 
     def to_json(self) -> bytes:
         """Return the vocabulary as JSON; its weights are kept beside it, with the arrays."""
-        return json.dumps(list(self.terms), ensure_ascii=False, separators=(",", ":")).encode()
+        document = {"unit": self.unit, "terms": list(self.terms)}
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, data: bytes, idf: NDArray[Any]) -> Self:
@@ -152,20 +235,10 @@ class TermVectors:
             If it is not a list of distinct strings that fits its weights.
         """
         try:
-            terms = json.loads(data)
-        except ValueError as error:
+            document = json.loads(data)
+            terms, unit = document["terms"], document["unit"]
+        except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError("the vocabulary is unreadable.") from error
         if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
             raise IntegrityError("the vocabulary is no list of words.")
-        return cls(terms, np.asarray(idf, dtype=np.float64))
-
-
-def _terms(found: Sequence[Word]) -> list[tuple[str, int, int]]:
-    """Return all terms of one and two neighbouring words, with their places."""
-    terms = [(word.text, word.start, word.end) for word in found if word.text not in STOP]
-    terms += [
-        (f"{first.text} {second.text}", first.start, second.end)
-        for first, second in pairwise(found)
-        if first.text not in STOP or second.text not in STOP
-    ]
-    return terms
+        return cls(terms, idf, unit)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
 from typing import NamedTuple
 
-_TAG = re.compile(r"<(?:/?[A-Za-z][^<>]{0,2000}|!--.{0,2000}?--)>|&[#A-Za-z0-9]{2,8};", re.S)
+_TAG = re.compile(r"<(?:/?[A-Za-z]|!--)[^<>]{0,400}>|&[#A-Za-z0-9]{2,8};")
 _WORD = re.compile(r"[^\W\d_][^\W_]+(?:-[^\W_]+)*|[^\W\d_]{2,}")
+_TOKEN = re.compile(r"\S+")
 # A sentence ends at . ! ? ; before white space and a capital, a digit or a bracket, or at a blank
 # line; the lookbehinds keep the commonest abbreviations whole.
 _END = re.compile(
@@ -53,6 +53,11 @@ def words(text: str) -> list[Word]:
     ]
 
 
+def blanked_tokens(text: str) -> list[tuple[str, int]]:
+    """Return the runs without white space, tags read past, each with where it starts."""
+    return [(match[0], match.start()) for match in _TOKEN.finditer(blanked(text))]
+
+
 def sentences(text: str) -> list[tuple[int, int]]:
     """Return the spans of the sentences, in order, white space and tags around them left out.
 
@@ -88,9 +93,3 @@ def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
             first += len(piece) - len(piece.lstrip())
             kept.append((first, first + len(stripped)))
     return kept
-
-
-def span_of(spans: list[tuple[int, int]], start: int) -> int:
-    """Return the position of the span that holds a character offset; -1 where none does."""
-    at = bisect_left(spans, (start + 1, 0)) - 1
-    return at if at >= 0 and spans[at][0] <= start < spans[at][1] else -1

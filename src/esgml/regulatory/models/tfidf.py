@@ -1,9 +1,9 @@
-"""Word counts and logistic regression: the plain model that is hard to beat on legal text."""
+"""Pieces of words and logistic regression: the plain model that is hard to beat on legal text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pydantic
@@ -14,7 +14,7 @@ from esgml.nn.weights import pack, unpack
 from esgml.regulatory.classifier import Evidence, TextClassifier
 from esgml.regulatory.linear import fit_logistic
 from esgml.regulatory.term_vectors import TermVectors
-from esgml.regulatory.words import sentences, span_of
+from esgml.regulatory.words import sentences
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,9 @@ class TfidfParams(Hyperparameters):
     """Hyperparameters of `TfidfClassifier`."""
 
     strength: float = tunable(3.0, 0.1, 100.0, log=True, description="inverse ridge penalty")
+    unit: Literal["piece", "word", "opening"] = tunable(
+        "piece", choices=["piece", "word", "opening"], description="what is counted"
+    )
     fewest: int = tunable(2, 1, 10, description="fewest texts a term must be in")
     terms: int = tunable(50_000, 500, 200_000, log=True, description="most terms kept")
     balanced: bool = tunable(True, choices=[True, False], description="weigh rare labels up")
@@ -36,7 +39,7 @@ class TfidfParams(Hyperparameters):
 
 
 class TfidfClassifier(TextClassifier):
-    """Classify texts by their words, each word's part in the answer exactly known.
+    """Classify texts by the pieces of their words, each word's part in the answer exactly known.
 
     When to use it: by default; it needs numpy alone to predict, answers in a millisecond, and its
     evidence is exact: the score is a sum over the words of the text. Its known weakness: it knows
@@ -58,14 +61,19 @@ class TfidfClassifier(TextClassifier):
 
     def _fit(self, texts: Sequence[str], truth: NDArray[np.float64], seed: int) -> None:
         p = self.params
-        self.vectors_ = TermVectors.fit(texts, fewest=p.fewest, most=p.terms)
+        self.vectors_ = TermVectors.fit(texts, unit=p.unit, fewest=p.fewest, most=p.terms)
         design = self.vectors_.matrix(texts)
-        self.weights_, self.bias_ = fit_logistic(design, truth, p.strength, balanced=p.balanced)
-        if 0 < p.smallest < len(self.weights_):
+        pruned = 0 < p.smallest < len(self.vectors_.terms)
+        # To rank the terms, a coarse fit does.
+        tolerance = 0.1 if pruned else 0.01
+        self.weights_, self.bias_ = fit_logistic(
+            design, truth, p.strength, balanced=p.balanced, tolerance=tolerance
+        )
+        if pruned:
             self._prune(texts, truth)
         # Rounded at once, so that a saved model answers exactly as the one that was trained.
         kept = np.float16 if p.half else np.float32
-        self.vectors_ = TermVectors(self.vectors_.terms, self.vectors_.idf.astype(kept))
+        self.vectors_ = TermVectors(self.vectors_.terms, self.vectors_.idf.astype(kept), p.unit)
         self.weights_ = self.weights_.astype(kept).astype(np.float64)
         self.bias_ = self.bias_.astype(np.float32).astype(np.float64)
 
@@ -88,33 +96,18 @@ class TfidfClassifier(TextClassifier):
         return scores
 
     def _evidence(self, text: str, label: int) -> Evidence | None:
-        counted = self.vectors_.count(text)
-        if not counted.at:
-            return None
-        # A term's part in the score, shared equally among its places in the text.
-        parts = dict(
-            zip(
-                counted.index.tolist(),
-                (counted.value * self.weights_[counted.index, label]).tolist(),
-                strict=True,
-            )
-        )
-        times: dict[int, int] = {}
-        for column, _, _ in counted.at:
-            times[column] = times.get(column, 0) + 1
-        spans = sentences(text)
-        sums = np.zeros(len(spans))
-        for column, start, _ in counted.at:
-            at = span_of(spans, start)
-            if at >= 0:
-                sums[at] += parts[column] / times[column]
-        best = int(sums.argmax())
-        return Evidence(*spans[best], float(sums[best]))
+        found = self.contributions(text, self.labels_[label])
+        return Evidence(*max(found, key=lambda one: one[2])) if found else None
 
-    def known_share(self, text: str) -> tuple[int, float]:
-        """Return how many words of a text are known, and their share of its words."""
+    def contributions(self, text: str, label: str) -> list[tuple[int, int, float]]:
+        """Return every sentence's part in a label's score; they and the bias add up to it."""
         counted = self.vectors_.count(text)
-        return counted.known, counted.known / max(counted.total, 1)
+        part = self.vectors_.parts(counted, self.weights_[:, self.labels_.index(label)])
+        spans = sentences(text)
+        begins = np.array([start for start, _ in spans])
+        span = np.maximum(np.searchsorted(begins, counted.tokens.start, side="right") - 1, 0)
+        sums = np.bincount(span, weights=part[counted.tokens.which], minlength=len(spans))
+        return [(*place, value) for place, value in zip(spans, sums.tolist(), strict=True)]
 
     def _dump(self) -> Files:
         kept = np.float16 if self.params.half else np.float32
