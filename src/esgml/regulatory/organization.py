@@ -24,6 +24,7 @@ import pydantic
 
 from esgml.core.errors import DataError, EsgmlError
 from esgml.core.units import compatible, factor
+from esgml.regulatory import synonyms
 from esgml.regulatory.activities import ACTIVITIES
 from esgml.regulatory.places import place_code
 
@@ -308,7 +309,7 @@ def organization(value: Organization | Mapping[str, Any]) -> Organization:
             remedy='Give fields such as {"jurisdiction": "DE", "employees": 1200}.',
         )
     try:
-        return Organization.model_validate(dict(value))
+        return Organization.model_validate(synonyms.fields(value))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "organization"
