@@ -44,7 +44,7 @@ def request_schema() -> dict[str, Any]:
         "required": ["text"],
         "properties": {
             "text": {"type": "string", "minLength": 1, "maxLength": MOST_BYTES},
-            "as_of": {"type": "string", "format": "date"},
+            "as_of": {"type": ["string", "null"], "format": "date"},
         },
     }
 

@@ -73,7 +73,7 @@ def request_schema() -> dict[str, Any]:
         "properties": {
             "organization": organization,
             "regulations": {"type": "array", "items": {"type": "string"}, "maxItems": _MOST},
-            "as_of": {"type": "string", "format": "date"},
+            "as_of": {"type": ["string", "null"], "format": "date"},
         },
         "$defs": definitions,
     }
