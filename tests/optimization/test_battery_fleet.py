@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
-from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses, features, needs
+from esgml.optimization.environments.battery import (
+    Battery,
+    BatteryFleet,
+    Houses,
+    features,
+    fill_late,
+    needs,
+)
 
 HOURS = 24 * 24
 
@@ -170,3 +177,27 @@ def test_gaps_and_episodes_without_a_past_are_refused():
     for starts in ([[0, 100]], [[0, HOURS - 10]]):
         with pytest.raises(UsageError, match="episodes run"):
             BatteryFleet(data, Battery(), np.array(starts))
+
+
+def test_the_late_rule_fills_in_the_hours_before_dear_ones_only():
+    env = BatteryFleet(houses(), Battery(), STARTS[:1], copies=1, hours=72, in_turn=True)
+    seen, _ = env.reset(seed=0)
+    chosen = []
+    for hour in range(STARTS[0, 1], STARTS[0, 1] + 71):
+        action = fill_late(seen)
+        chosen.append((hour % 24, int(action[0])))
+        seen = env.step(action)[0]
+    assert {action for hour, action in chosen if hour in (14, 15)} == {5}
+    assert {action for hour, action in chosen if hour not in (14, 15)} == {2}
+
+
+def test_the_late_rule_saves_money():
+    env = BatteryFleet(houses(), Battery(), STARTS, copies=4, hours=96, in_turn=True, shaping=0.0)
+    totals = {}
+    for name, rule in (("late", fill_late), ("follow", lambda seen: np.full(len(seen), 2))):
+        seen, _ = env.reset(seed=0)
+        totals[name] = 0.0
+        for _ in range(96):
+            seen, _, _, _, info = env.step(rule(seen))
+            totals[name] += info["saved"].sum()
+    assert totals["late"] > totals["follow"] > 0
