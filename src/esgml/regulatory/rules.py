@@ -39,7 +39,8 @@ def us_rules(path: Path, *, described: bool = True, cut: str = CUT) -> Labelled:
 
     Notes
     -----
-    A later rule under an id seen before `cut` is in neither part.
+    A later rule under an id seen before `cut` is in neither part. A rule without an id (the file
+    has a dot there) is a rule of its own.
     """
     rows = read_rows(path, [*_COLUMNS, *_LABELS, "regulation_id_number"])
     rows = [
@@ -48,11 +49,12 @@ def us_rules(path: Path, *, described: bool = True, cut: str = CUT) -> Labelled:
         if any(row[label].strip() in "01" and row[label].strip() for label in _LABELS)
     ]
     rows = [row for row in rows if row["publication_date"].strip()]
-    seen = {row["regulation_id_number"].strip() for row in rows if row["publication_date"] < cut}
+    ids = [_rule_id(row) for row in rows]
+    seen = {ident for ident, row in zip(ids, rows, strict=True) if row["publication_date"] < cut}
     kept = [
         row
-        for row in rows
-        if row["publication_date"] < cut or row["regulation_id_number"].strip() not in seen
+        for ident, row in zip(ids, rows, strict=True)
+        if row["publication_date"] < cut or not ident or ident not in seen
     ]
     texts = [
         rule_text(
@@ -66,9 +68,11 @@ def us_rules(path: Path, *, described: bool = True, cut: str = CUT) -> Labelled:
     value = {"0": 0.0, "1": 1.0}
     truth = np.array([[value.get(row[label].strip(), np.nan) for label in _LABELS] for row in kept])
     held = np.array([row["publication_date"] >= cut for row in kept])
-    groups = [
-        ident if len(ident) > 3 else row["title"]
-        for row in kept
-        for ident in [row["regulation_id_number"].strip()]
-    ]
+    groups = [_rule_id(row) or row["title"] for row in kept]
     return Labelled(texts, _LABELS, truth, held, groups)
+
+
+def _rule_id(row: dict[str, str]) -> str:
+    """Return the rule's id, such as ``1024-AE67``; empty where it has none."""
+    ident = row["regulation_id_number"].strip()
+    return ident if any(map(str.isalnum, ident)) else ""
