@@ -54,8 +54,16 @@ def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
     actual = found.backtest.actual[first:]
     naive = found.backtest.forecasts["seasonal_naive"][first:]
     seen = np.isfinite(actual) & np.isfinite(naive)
+    # values a series had before each window; three values in all say a little more than two
+    earlier = np.array(
+        [
+            [np.isfinite(found.panel.series(i)[:-back]).sum() for i in range(len(found.panel))]
+            for back in found.backtest.plan.backs[first:]
+        ]
+    )
+    several = seen & (earlier >= 2)[:, :, None]
 
-    def scores(forecast: np.ndarray) -> dict[str, float]:
+    def scores(forecast: np.ndarray, seen: np.ndarray = seen) -> dict[str, float]:
         error = np.abs(forecast - actual)[seen]
         return {
             "within_10pct": float((error <= 0.1 * np.abs(actual[seen])).mean()),
@@ -65,6 +73,11 @@ def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
     return {
         "model": scores(found.walk.forecast[first:]),
         "last_value": scores(naive),
+        "two_or_more_earlier": {
+            "model": scores(found.walk.forecast[first:], several),
+            "last_value": scores(naive, several),
+            "pairs": int(several.sum()),
+        },
         "coverage": found.scores["coverage"],
         "width": found.scores["width"],
         "pairs": int(seen.sum()),

@@ -208,7 +208,7 @@ def side_by_side() -> dict[str, Any]:
         rows: dict[str, Any] = {}
         for method in ("exact", "ga"):
             if method in METHODS:
-                more = {"target_fitness": 1.0, "seeding": "none"} if method == "ga" else {}
+                more = {"target_fitness": 1.0} if method == "ga" else {}
                 s = engine.solver(method, **more).solve(p)
                 rows[method] = {"value": s.value, "gap": s.gap, "seconds": s.seconds}
                 rows["baseline"], rows["best rule"] = {"value": s.baseline}, {"value": s.rule}

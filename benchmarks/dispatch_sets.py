@@ -179,5 +179,6 @@ def charging(days: int = 7, first_day: int = 70) -> dict[str, Any]:
         "sessions": sessions,
         "price": tariff()[rows].tolist(),
         "carbon": carbon()[rows].tolist(),
-        "site_limit": 15.0,
+        "site_limit": 9.0,
+        "carbon_price": 0.5,
     }

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from esgml.forecast.candidates import choose_models
 from esgml.forecast.models.month_levels import MonthLevels
 from esgml.forecast.models.theta import Theta
 
@@ -32,6 +33,13 @@ def test_steps_are_found_in_the_older_half(make_panel):
     assert "do not step" in MonthLevels.unsuited(smooth, 30)
     assert "do not step" in MonthLevels.unsuited(make_panel((100,)), 7)
     assert "daily" in MonthLevels.unsuited(make_panel((200,), code="h"), 24)
+
+
+def test_it_takes_the_place_of_theta_in_the_pool(make_panel):
+    chosen, left_out = choose_models(stepped(make_panel), 30)
+    assert "month_levels" in chosen
+    assert "contained in month_levels" in left_out["theta"]
+    assert "theta" in choose_models(stepped(make_panel), 30, "theta")[0]
 
 
 def test_repeated_steps_are_learned_and_forecast(make_panel):

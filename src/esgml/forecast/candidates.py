@@ -77,4 +77,8 @@ def choose_models(
             left_out[name] = reason
         else:
             chosen.append(name)
+    if model == "auto" and not compare and "month_levels" in chosen:
+        # the same forecast without its steps would count twice
+        chosen.remove("theta")
+        left_out["theta"] = "contained in month_levels, which also knows the steps of this data"
     return tuple(chosen), left_out

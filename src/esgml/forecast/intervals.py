@@ -220,13 +220,14 @@ def _state(
     weight = np.where(np.isfinite(error), decay[:, None, None], 0.0)
     value = np.where(np.isfinite(error), error, 0.0)
     # the series' own mean error, shrunk to the pooled one
-    count = weight.sum(axis=(0, 2))
-    total = (weight * value).sum(axis=(0, 2))
+    of_window, total_of_window = weight.sum(axis=2), (weight * value).sum(axis=2)
+    count, total = of_window.sum(axis=0), total_of_window.sum(axis=0)
     own = np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
     pooled = float(np.nanmedian(own)) if np.isfinite(own).any() else np.nan
-    size = (np.where(count > 0, total, 0.0) + PRIOR * pooled) / (count + PRIOR)
-    size = np.where(count > 0, size, pooled)
-    scaled = value / np.maximum(size, 1e-12)[None, :, None]
+    size = np.where(count > 0, (total + PRIOR * pooled) / (count + PRIOR), pooled)
+    # an error is measured by the others of its series: by itself too, a large one would look small
+    others = (total - total_of_window + PRIOR * pooled) / (count - of_window + PRIOR)
+    scaled = value / np.maximum(others, 1e-12)[:, :, None]
     by_step = weight.sum(axis=(0, 1))
     mean_step = np.divide(
         (weight * scaled).sum(axis=(0, 1)), by_step, out=np.ones(horizon), where=by_step > 0

@@ -9,19 +9,13 @@ import numpy as np
 
 from esgml.core.interfaces import Files, Hyperparameters, TimeSeriesModel, tunable
 from esgml.forecast.design import Design, build_design, is_multiplicative
-from esgml.forecast.linear import GAIN, ridge, standardize, unhelpful_covariates
+from esgml.forecast.linear import ridge, standardize, unhelpful_covariates
 from esgml.forecast.state import dump_state, restore_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esgml.core.panel import Future, Panel
-
-
-#: How many times stronger than usual coefficients may be shrunk: with few or noisy rows.
-STRONGER = (1.0, 10.0)
-#: Share of the rows, the latest, that decide, and the fewest that can.
-LATEST, LEAST_ROWS = 0.25, 100
 
 
 class RidgeParams(Hyperparameters):
@@ -41,9 +35,9 @@ class Ridge(TimeSeriesModel):
     Features are standardized and clipped, and enter as they are, times the step ahead, and
     squared. A model over all series is fitted first, for absolute errors; each series then
     gets its own correction, and with data finer than daily each hour of a series another,
-    each shrunk towards none. How strongly, and whether the corrections stay, the latest
-    quarter of the rows decides; known covariates that did not help there are left out. Use it
-    wherever there are a few dozen periods; it does not find interactions between covariates.
+    each shrunk towards none. Known covariates are left out where they did not help on the
+    latest quarter of the rows. Use it wherever there are a few dozen periods; it does not
+    find interactions between covariates.
 
     Attributes
     ----------
@@ -74,55 +68,18 @@ class Ridge(TimeSeriesModel):
         z = np.clip(design.z, -5, 8)
         columns = self._columns(design)
         weight = 0.5 ** (age / (self.params.half_life * max(panel.frequency.year, 1)))
-        groups = self._groups(design, design.series)
-        stronger, levels = self._choose(columns, z, weight, groups, age)
-        penalty = self._penalty(stronger)
+        penalty = self.params.penalty * min(horizon, 24)
         rest = z.copy()
-        for group, absolute in groups[:levels]:
-            found = _fit(columns, rest, weight, group, penalty, absolute)
+        for group, absolute in self._groups(design, design.series):
+            found = np.zeros((int(group.max()) + 1, columns.shape[1]))
+            for g in np.unique(group):
+                mine = group == g
+                found[g] = ridge(
+                    columns[mine], rest[mine], weight[mine], penalty, absolute=absolute
+                )
             rest = rest - np.einsum("ij,ij->i", columns, found[group])
             self.coefficients_.append(found)
         self.limit_ = float(max(np.quantile(np.abs(z), 0.999), np.quantile(np.abs(rest), 0.99)))
-
-    def _choose(
-        self,
-        columns: NDArray[np.float64],
-        z: NDArray[np.float64],
-        weight: NDArray[np.float64],
-        groups: list[tuple[NDArray[np.int64], int]],
-        age: NDArray[np.float64],
-    ) -> tuple[float, int]:
-        """Return how much stronger to shrink, and how many levels of corrections to use.
-
-        Fitted on the older rows and scored on the latest by absolute error; as usual unless
-        another choice was clearly better.
-        """
-        border = np.quantile(age, LATEST)
-        old, new = age > border, age <= border
-        usual = (STRONGER[0], len(groups))
-        if min(old.sum(), new.sum()) < LEAST_ROWS:
-            return usual
-        errors = {}
-        for stronger in STRONGER:
-            rest = z.copy()
-            for level, (group, absolute) in enumerate(groups, start=1):
-                # one round towards the absolute error is enough to compare
-                found = _fit(
-                    columns[old],
-                    rest[old],
-                    weight[old],
-                    group[old],
-                    self._penalty(stronger),
-                    min(absolute, 1),
-                    int(group.max()) + 1,
-                )
-                rest = rest - np.einsum("ij,ij->i", columns, found[group])
-                errors[stronger, level] = float(np.abs(rest[new]).sum())
-        best = min(errors, key=lambda choice: errors[choice])
-        return best if errors[best] < GAIN * errors[usual] else usual
-
-    def _penalty(self, stronger: float) -> float:
-        return float(self.params.penalty * min(self.horizon_, 24) * stronger)
 
     def _groups(
         self, design: Design, series: NDArray[np.int64]
@@ -160,7 +117,7 @@ class Ridge(TimeSeriesModel):
             unknown = len(self.keys_)
             which = np.array([place.get(tuple(key), unknown) for key in history.keys])
             groups = self._groups(design, which[design.series])
-            for (group, _), found in zip(groups, self.coefficients_, strict=False):
+            for (group, _), found in zip(groups, self.coefficients_, strict=True):
                 inside = group < len(found)
                 chosen = np.where(inside[:, None], found[np.where(inside, group, 0)], 0.0)
                 z += np.einsum("ij,ij->i", columns, chosen)
@@ -186,20 +143,3 @@ class Ridge(TimeSeriesModel):
         self.center_, self.spread_ = state["center"], state["spread"]
         self.limit_ = float(state["limit"])
         self.coefficients_ = [state[f"coefficients_{k}"] for k in range(int(state["levels"]))]
-
-
-def _fit(
-    columns: NDArray[np.float64],
-    z: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    group: NDArray[np.int64],
-    penalty: float,
-    absolute: int,
-    count: int = 0,
-) -> NDArray[np.float64]:
-    """Return the coefficients of each group of rows, shape (groups, columns); zero for none."""
-    found = np.zeros((count or int(group.max()) + 1, columns.shape[1]))
-    for g in np.unique(group):
-        mine = group == g
-        found[g] = ridge(columns[mine], z[mine], weight[mine], penalty, absolute=absolute)
-    return found
