@@ -138,3 +138,12 @@ def test_impossible_dates_and_backward_periods_are_warned_of():
 def test_adding_to_a_day(day, span, wanted):
     found = add(dt.date.fromisoformat(day), span)
     assert (found and found.isoformat()) == wanted
+
+
+def test_the_nearest_verb_says_whether_an_act_enters_into_force_or_applies():
+    text = (
+        "This Regulation shall enter into force on 5 March 2026 and shall apply"
+        " from 1 January 2027."
+    )
+    found = {item["date"]: item["what"] for item in timeline(read(text))[0]}
+    assert found == {"2026-03-05": "entry_into_force", "2027-01-01": "application"}

@@ -73,7 +73,11 @@ def role(moment: Moment, text: str, start: int, end: int) -> str:
     if _TRANSPOSE.search(clause):
         return "transposition"
     if moment.kind == "date" and _FORCE.search(clause):
-        return "entry_into_force"
+        # "shall enter into force on the twentieth day ... and shall apply from 1 January": the
+        # verb nearest before the date says what happens on it
+        force = [m.end() for m in _FORCE.finditer(text, start, moment.start)]
+        applies = force and _APPLY.search(text, force[-1], moment.start)
+        return "application" if applies else "entry_into_force"
     if moment.kind == "period":
         return "period"
     if lead.startswith(("until", "till", "up to")) or _EXPIRE.search(before):
