@@ -109,7 +109,7 @@ def test_a_sector_is_met_by_its_group():
 
 
 def test_a_field_by_another_name_is_refused_with_the_one_that_is_meant():
-    for written, meant in (("turnover", "net_turnover"), ("employes", "employees")):
+    for written, meant in (("net_turnver", "net_turnover"), ("employes", "employees")):
         with pytest.raises(DataError, match=f"Did you mean '{meant}'"):
             organization({written: 5})
 
@@ -214,7 +214,7 @@ def test_a_predicate_of_the_wrong_form_is_refused(wrong):
         ({"rates": {"USD": 1.0}}, "rates"),
         ({"rates": {"USD/EUR": -1.0}}, "rates"),
         ({"financial_year_start": "13-45"}, "financial_year_start"),
-        ({"turnover": "5 m EUR"}, "turnover"),
+        ({"takings": "5 m EUR"}, "takings"),
         ({"sectors": ["steel"]}, "sectors.0"),
         ({"group": {"staff": 5}}, "group.staff"),
     ],
