@@ -107,7 +107,7 @@ def test_hostile_files(trained):
 
 def test_contributions_add_up_to_the_score_exactly():
     texts, truth = sample()
-    for unit in ("piece", "word"):
+    for unit in ("piece", "word", "opening", "both"):
         model = TfidfClassifier(unit=unit, smallest=0).train(texts, truth, labels=LABELS)
         text = (
             "<p>Wind power.</p> The ministry shall watch heavy trucks! And wind &amp; forest owners"
@@ -129,6 +129,21 @@ def test_vectors_match_scikit_learn():
     assert ours.terms == tuple(theirs.get_feature_names_out())
     difference = ours.matrix(texts) - theirs.transform(texts)
     assert abs(difference).max() < 1e-12
+
+
+def test_both_is_words_and_pieces_side_by_side_each_of_unit_length():
+    texts, _ = sample(30)
+    fitted = {
+        unit: TermVectors.fit(texts, unit=unit, fewest=2, most=100_000)
+        for unit in ("piece", "word", "both")
+    }
+    matrix = {unit: vectors.matrix(texts).toarray() for unit, vectors in fitted.items()}
+    both = dict(zip(fitted["both"].terms, matrix["both"].T, strict=True))
+    expected = dict(zip(fitted["piece"].terms, matrix["piece"].T, strict=True))
+    words_ = zip(fitted["word"].terms, matrix["word"].T, strict=True)
+    expected |= {f"\t{term}": column for term, column in words_}
+    assert both.keys() == expected.keys()
+    assert all(both[term] == pytest.approx(expected[term], abs=1e-12) for term in both)
 
 
 def test_pieces_of_a_word():

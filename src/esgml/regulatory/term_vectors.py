@@ -22,7 +22,9 @@ from esgml.regulatory.words import blanked_tokens, normal, words
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Unit = Literal["piece", "word", "opening"]
+Unit = Literal["piece", "word", "opening", "both"]
+#: Before a whole word where pieces are counted too; no run without white space holds it.
+_WHOLE = "\t"
 #: Words at the beginning of a text that count a second time, as the opening.
 _OPENING = 25
 #: Lengths of the pieces a word is cut into.
@@ -57,14 +59,15 @@ class Tokens:
 
 @functools.lru_cache(maxsize=4)
 def tokens(text: str, unit: Unit) -> Tokens:
-    """Return the tokens of a text: runs without white space, or words and pairs of words."""
-    if unit == "piece":
-        found = [(normal(token), start) for token, start in blanked_tokens(text)]
-    else:
-        plain = words(text)
-        found = [(word.text, word.start) for word in plain if word.text not in STOP]
+    """Return the tokens of a text: runs without white space, or words and pairs, or both."""
+    found: list[tuple[str, int]] = []
+    if unit in ("piece", "both"):
+        found += [(normal(token), start) for token, start in blanked_tokens(text)]
+    if unit != "piece":
+        plain, mark = words(text), _WHOLE if unit == "both" else ""
+        found += [(mark + word.text, word.start) for word in plain if word.text not in STOP]
         found += [
-            (f"{first.text} {second.text}", first.start)
+            (f"{mark}{first.text} {second.text}", first.start)
             for first, second in pairwise(plain)
             if first.text not in STOP or second.text not in STOP
         ]
@@ -92,7 +95,16 @@ def _whole(token: str) -> list[str]:
     return [token]
 
 
-_TERMS: dict[str, Callable[[str], list[str]]] = {"piece": pieces, "word": _whole, "opening": _whole}
+def _either(token: str) -> list[str]:
+    return [token] if token.startswith(_WHOLE) else pieces(token)
+
+
+_TERMS: dict[str, Callable[[str], list[str]]] = {
+    "piece": pieces,
+    "word": _whole,
+    "opening": _whole,
+    "both": _either,
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,8 @@ class Counted:
     Attributes
     ----------
     index, value, times : array, shape (terms,)
-        Column, weight (of unit length together) and number of occurrences of each known term.
+        Column, weight (of unit length together, words and pieces apart) and number of occurrences
+        of each known term.
     tokens : Tokens
     known : array of bool, shape (distinct tokens,)
         Whether any term of the token is known.
@@ -116,7 +129,7 @@ class Counted:
 
 
 class TermVectors:
-    """A vocabulary with weights: texts in, sparse vectors of unit length out.
+    """A vocabulary with weights: texts in, sparse vectors of unit length out (`both`: two).
 
     Parameters
     ----------
@@ -124,10 +137,10 @@ class TermVectors:
         Terms in column order.
     idf : array, shape (terms,)
         Weight of each term.
-    unit : {"piece", "word", "opening"}
+    unit : {"piece", "word", "opening", "both"}
         Pieces of two to five letters, which see through endings, names of years and spellings;
-        whole words and pairs of neighbouring words; or these and, apart, those of the first 25
-        words, where a text says what it is.
+        whole words and pairs of neighbouring words; these and, apart, those of the first 25
+        words, where a text says what it is; or pieces and words side by side.
 
     References
     ----------
@@ -146,6 +159,7 @@ class TermVectors:
         self._column = {term: column for column, term in enumerate(self.terms)}
         if len(self._column) != len(self.terms):
             raise IntegrityError("the vocabulary holds a term twice.")
+        self._is_whole = np.array([term.startswith(_WHOLE) for term in self.terms], dtype=bool)
         self._remembered: dict[str, NDArray[np.int64]] = {}
 
     @classmethod
@@ -194,8 +208,13 @@ class TermVectors:
         each = np.repeat(often, sizes).astype(np.float64)
         times = np.bincount(place, each, len(index)).astype(np.float64)
         value = (1 + np.log(times)) * self.idf[index]
-        length = float(np.linalg.norm(value))
-        return Counted(index, value / length if length else value, times, found, sizes > 0)
+        # Words and pieces each have unit length: else the many pieces would drown the words.
+        whole = self._is_whole[index]
+        for block in (whole, ~whole):
+            length = float(np.linalg.norm(value[block]))
+            if length:
+                value[block] /= length
+        return Counted(index, value, times, found, sizes > 0)
 
     def parts(self, counted: Counted, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each occurrence of each distinct token adds to a linear score.

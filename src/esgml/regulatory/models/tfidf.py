@@ -26,8 +26,8 @@ class TfidfParams(Hyperparameters):
     """Hyperparameters of `TfidfClassifier`."""
 
     strength: float = tunable(3.0, 0.1, 100.0, log=True, description="inverse ridge penalty")
-    unit: Literal["piece", "word", "opening"] = tunable(
-        "piece", choices=["piece", "word", "opening"], description="what is counted"
+    unit: Literal["piece", "word", "opening", "both"] = tunable(
+        "piece", choices=["piece", "word", "opening", "both"], description="what is counted"
     )
     fewest: int = tunable(2, 1, 10, description="fewest texts a term must be in")
     terms: int = tunable(50_000, 500, 200_000, log=True, description="most terms kept")
