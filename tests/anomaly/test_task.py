@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,13 @@ def test_bad_requests_say_where(request_, where):
     with pytest.raises(EsgmlError) as caught:
         detect_afresh(request_)
     assert caught.value.where == where
+
+
+def test_two_years_of_days_are_enough_to_train():
+    from esgml.data.synthetic import portfolio
+
+    made = portfolio(seed=0, sites=2, years=2)
+    spec = replace(made.spec, targets=("energy_kwh",))
+    trained = TASK.train(made.frame, spec, TaskOptions(seed=1))
+    assert trained.metrics["average_precision"] > trained.metrics["naive"]["average_precision"]
+    assert trained.files

@@ -83,9 +83,10 @@ class AnomalyTask(Task):
         units = {name: spec.unit_of(name) for name in spec.targets}
         until = default_until(series)
         found = detect(series, frequency, until=until, settings=settings, units=units)
-        if len(found.not_judged) == len(series):
-            why = next(iter(found.not_judged.values()))
-            raise HistoryError(f"no meter can be judged: {why}.")
+        # a threshold may be set on the way: what counts is what the meters know at the end
+        silent = [meter.status for meter in found.meters.values()]
+        if all(silent):
+            raise HistoryError(f"no meter can be judged: {silent[0]}.")
         metrics = _measure(series, frequency, until, found, options.seed)
         fleet = Fleet(found.meters, frequency, settings, units)
         return Trained(
