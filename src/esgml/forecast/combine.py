@@ -72,12 +72,15 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
     stack = np.stack([forecasts[m] for m in models])
     error = np.where(seen & np.isfinite(stack), np.abs(stack - np.where(seen, actual, 0)), np.nan)
     count = seen.any(axis=2).sum(axis=0)
-    # against the usual error of the window, so that one broken window does not decide alone
+    # half-way between errors as they are and errors against the usual one of their window, so
+    # that a broken window does not decide alone and a quiet one does not count as much
     by_window = _mean(error, axis=3)  # (models, windows, n)
     usual = _mean(by_window, axis=0)
-    by_window = by_window / np.where(usual == 0, 1.0, usual)
-    age = np.where(np.isfinite(by_window), np.arange(windows)[::-1, None], np.nan)
-    relative = _mean(by_window, axis=1, weights=0.5 ** (age / HALF_LIFE))
+    by_window = by_window / np.sqrt(np.where(usual > 0, usual, 1.0))
+    fresh = np.broadcast_to(0.5 ** (np.arange(windows)[::-1, None] / HALF_LIFE), by_window.shape)
+    own = _mean(by_window, axis=1, weights=fresh)
+    typical = _mean(own, axis=0)
+    relative = own / np.where(np.isfinite(typical) & (typical > 0), typical, 1.0)
     pooled = np.array([_median(row) for row in relative])[:, None]
     relative = np.where(np.isfinite(relative), relative, pooled)
     # a series with few windows leans on the pool
