@@ -68,7 +68,7 @@ class Detection:
     found : dict of key to Watched
         The judged readings.
     not_judged : dict of key to str
-        Why a meter raises no alarms by score.
+        Why a meter still raises no alarms by score at the end.
     units : dict of target to unit
     settings : AlarmSettings
     """
@@ -210,6 +210,8 @@ def detect(
                 meter.alarm.judge(said.start, said.verdict)
         parts.append(_feed(meter, rest.cut(start), mask[start:]))
         found[s.key] = joined(parts)
+        if meter.status:  # a threshold may be set on the way: what counts is the end
+            silent[s.key] = meter.status
     return Detection(until, frequency, learned, found, silent, dict(units or {}), settings)
 
 
