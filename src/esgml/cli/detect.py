@@ -101,7 +101,7 @@ def detect(
         ),
     )
     for event in document["events"][:3]:
-        note(f"{event['entity']} {event['start']}: {event['explanation']}")
+        typer.echo(f"{event['entity']} {event['start']}: {event['explanation']}")
     if len(alarms) > _SHOWN:
         note(f"the first {_SHOWN} of {len(alarms)} events; all of them with --json.")
 
