@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from esgml.anomaly.alarm import Verdict
 from esgml.anomaly.detect import Judged
+from esgml.anomaly.verdict_lines import latest_lines
 from esgml.core.panel import SeriesKey
-from esgml.core.storage import explained
 
 
 def read_verdicts(path: Path) -> dict[SeriesKey, list[Judged]]:
@@ -20,19 +18,8 @@ def read_verdicts(path: Path) -> dict[SeriesKey, list[Judged]]:
     The last line on an event counts; lines that are torn or are no verdict are passed over,
     as the page of alarms does.
     """
-    if not path.is_file():
-        return {}
-    with explained(path):
-        lines = path.read_bytes().splitlines()
-    latest: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        try:
-            said = json.loads(line)
-            latest[str(said["id"])] = said
-        except (ValueError, KeyError, TypeError):
-            continue
     found: dict[SeriesKey, list[Judged]] = {}
-    for said in latest.values():
+    for said in latest_lines(path).values():
         try:
             verdict = Verdict(said["verdict"])
             key = SeriesKey(str(said["entity"]), str(said["target"]))

@@ -16,6 +16,7 @@ from typing import Any
 from esgml.regulatory import comparators, measures
 from esgml.regulatory.document import Document
 from esgml.regulatory.numerals import DIGITS, SCALE, SPELLED, decimal_comma, value_of
+from esgml.regulatory.threshold_words import ABOUT, NO_NOUN, STOP_WORDS
 
 _NUMBER = rf"(?:{DIGITS}){SCALE}?|(?:{SPELLED}){SCALE}?"
 _MONEY = re.compile(
@@ -65,119 +66,6 @@ _REFERS = re.compile(
     r"|Phase|Stage|Tier|indents?|Rules?|Scope|scope|Level|level|Group|Schedule|item|items"
     r"|step|Appendix|Module|OJ [LC]|p\.|EN|ISO|Euro|PM|CO|Type) ?\Z"
 )
-_NO_NOUN = frozenset(
-    [
-        "days",
-        "weeks",
-        "months",
-        "years",
-        "hours",
-        "minutes",
-        "seconds",
-        "times",
-        "thirds",
-        "quarters",
-        "this",
-        "its",
-        "is",
-        "was",
-        "has",
-        "does",
-        "as",
-        "us",
-        "others",
-        "points",
-        "paragraphs",
-        "articles",
-        "ways",
-        "cases",
-        "kinds",
-        "sets",
-        "copies",
-        "items",
-        "process",
-        "basis",
-        "means",
-        "series",
-        "regards",
-        "complies",
-        "applies",
-        "requires",
-        "provides",
-        "meets",
-        "means",
-        "exceeds",
-        "represents",
-        "includes",
-        "shows",
-        "remains",
-        "becomes",
-        "instalments",
-        "occasions",
-        "aspects",
-        "parts",
-        "of",
-    ]
-)
-_STOP_WORDS = frozenset(
-    [
-        "of",
-        "the",
-        "to",
-        "in",
-        "for",
-        "and",
-        "or",
-        "by",
-        "from",
-        "with",
-        "at",
-        "on",
-        "a",
-        "an",
-        "that",
-        "which",
-        "shall",
-        "must",
-        "may",
-        "be",
-        "is",
-        "are",
-        "was",
-        "has",
-        "per",
-        "under",
-        "after",
-        "before",
-        "within",
-        "if",
-        "when",
-        "than",
-        "as",
-        "not",
-        "no",
-        "any",
-        "each",
-        "other",
-        "such",
-        "following",
-        "year",
-        "month",
-        "day",
-    ]
-)
-_SUBJECTS = (
-    ("employees", r"\bemployees|\bworkers|\bstaff|\bpersons employed"),
-    ("turnover", r"\bturnover|\brevenues?\b|\bsales\b"),
-    ("balance sheet", r"\bbalance sheet|\btotal assets"),
-    ("penalty", r"\bfines?\b|\bpenalt|\bsanction"),
-    ("emissions", r"\bemissions?\b|\bgreenhouse gas|\bCO2\b"),
-    ("power or capacity", r"\bcapacity\b|\bthermal input|\brated (?:output|power)|\bpower\b"),
-    ("energy", r"\benergy\b|\belectricity\b|\bfuels?\b"),
-    ("budget", r"\bbudget|\bfinancial envelope|\bappropriations|\bfunding|\bfund\b|\ballocat"),
-    ("votes or capital", r"\bvot(?:es?|ing)\b|\bcapital\b|\bshares?\b|\bholding"),
-)  # fmt: skip
-_ABOUT = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _SUBJECTS]
 _OF_WHAT = re.compile(
     r"(?: or (?:more|less|above|below))?,? of ((?:(?!(?:by|in|from|within|before|until"
     r"|shall|may|must|which|that|who|where|if|unless|as|and|or|is|are|to"
@@ -298,9 +186,9 @@ class _Reader:
                 continue
             words = match["words"].split()
             if (
-                match["noun"].lower() in _NO_NOUN
+                match["noun"].lower() in NO_NOUN
                 or match["noun"].endswith(("ous", "ss", "us", "is"))
-                or any(w.lower() in _STOP_WORDS for w in words)
+                or any(w.lower() in STOP_WORDS for w in words)
             ):
                 continue
             before = text[max(start, match.start() - 12) : match.start()]
@@ -377,7 +265,7 @@ class _Reader:
         start, end = max(start, first - 160), min(end, last + 90)
         clause, at = self.document.text[start:end], first - start
         best = ("quantity", 10_000)
-        for name, pattern in _ABOUT:
+        for name, pattern in ABOUT:
             for match in pattern.finditer(clause):
                 after = match.start() - (last - start)
                 distance = after if after >= 0 else at - match.end()

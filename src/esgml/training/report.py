@@ -77,8 +77,8 @@ class TrainedModel:
     def better_by(self, metric: str) -> float | None:
         """Return by what share a metric is better than the naive one; None = not told.
 
-        Errors are better where they are lower. The headline metric and the scores the
-        metrics list under ``higher`` are better where they are higher, if they say so.
+        Errors are better where they are lower; the headline metric where it is higher, if
+        the metrics say so.
         """
         naive = self.metrics.get("naive")
         base = gate.number(naive.get(metric)) if isinstance(naive, dict) else None
@@ -86,9 +86,8 @@ class TrainedModel:
         if value is None or not base:
             return None
         first, higher = gate.headline(self.metrics)
-        rises = (metric == first and higher) or metric in self.metrics.get("higher", ())
         gain = (value - base) / abs(base)
-        return gain if rises else -gain
+        return gain if metric == first and higher else -gain
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from esgml.anomaly.verdict_lines import latest_lines
 from esgml.core.errors import UsageError
 from esgml.core.settings import Settings
 from esgml.core.storage import explained
@@ -54,18 +55,8 @@ def record(path: Path, event: dict[str, Any], verdict: str) -> None:
 
 def latest(path: Path) -> dict[str, str]:
     """Return the verdict that counts for each event by its id; torn lines are passed over."""
-    if not path.is_file():
-        return {}
-    found: dict[str, str] = {}
-    with explained(path):
-        lines = path.read_bytes().splitlines()
-    for line in lines:
-        try:
-            said = json.loads(line)
-            found[str(said["id"])] = str(said["verdict"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return {event: verdict for event, verdict in found.items() if verdict in VERDICTS}
+    said = {event: str(line.get("verdict")) for event, line in latest_lines(path).items()}
+    return {event: verdict for event, verdict in said.items() if verdict in VERDICTS}
 
 
 def precision(verdicts: dict[str, str]) -> tuple[float | None, int]:
