@@ -35,6 +35,7 @@ def alarms(settings: Settings, made: Showcase) -> dict[str, Any]:
     from esgml.anomaly.report import page_report, report_of
     from esgml.core.frames import SeriesSpec
     from esgml.core.storage import write_atomic
+    from esgml.dashboard.anomalies.report import STORED
     from esgml.data.panels import infer_frequency
 
     columns = sorted(set(made.labels["column"]))
@@ -44,7 +45,7 @@ def alarms(settings: Settings, made: Showcase) -> dict[str, Any]:
     found = detect(series_of(made.frame, spec), frequency, units=units)
     _, events = report_of(found)
     page = json.dumps(plain(page_report(found, events)), allow_nan=False)
-    write_atomic(settings.folder("reports", "anomalies.json"), page.encode())
+    write_atomic(STORED.path(settings), page.encode())
 
     wrong = made.labels.filter(~pl.col("kind").is_in(_INVISIBLE))
     false = ordinary = 0
@@ -82,6 +83,7 @@ def alarms(settings: Settings, made: Showcase) -> dict[str, Any]:
 def plan(settings: Settings, seed: int) -> dict[str, Any]:
     """Plan a battery for three days, and say what is gained over what."""
     from esgml.core.storage import write_atomic
+    from esgml.dashboard.plan.report import STORED
     from esgml.optimization import library
     from esgml.optimization.engine import OptimizationEngine
     from esgml.optimization.request import decode
@@ -89,7 +91,7 @@ def plan(settings: Settings, seed: int) -> dict[str, Any]:
     problem, method, _ = decode(library.example("battery_dispatch", seed))
     document = plain(OptimizationEngine().solve(problem, method, seed=seed).as_dict())
     page = json.dumps(document, allow_nan=False)
-    write_atomic(settings.folder("reports", "plan.json"), page.encode())
+    write_atomic(STORED.path(settings), page.encode())
     note(
         f"plan: battery dispatch by {document['method']}: {document['value']:.2f}"
         f" {document['units'][next(iter(document['objective']))]} instead of"
@@ -104,6 +106,7 @@ def duties(settings: Settings, made: Showcase) -> dict[str, Any]:
     import polars as pl
 
     from esgml.core.storage import write_atomic
+    from esgml.dashboard.regulation.report import STORED
     from esgml.regulatory.predictor import RegulatoryPredictor
 
     sites = made.frame.group_by("entity").agg(
@@ -126,7 +129,7 @@ def duties(settings: Settings, made: Showcase) -> dict[str, Any]:
         "analysis": analysis,
     }
     page = json.dumps(plain(document), allow_nan=False)
-    write_atomic(settings.folder("reports", "regulation.json"), page.encode())
+    write_atomic(STORED.path(settings), page.encode())
     answers = [entry["applies"] for entry in risk["by_regulation"]]
     counts = {word: answers.count(word) for word in ("yes", "unknown", "no")}
     note(

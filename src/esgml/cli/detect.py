@@ -49,14 +49,17 @@ def detect(
     from esgml.anomaly.explain import Stakes
     from esgml.anomaly.verdicts import read_verdicts
     from esgml.core.errors import UsageError
+    from esgml.core.settings import Settings
     from esgml.core.storage import write_atomic
+    from esgml.dashboard.anomalies.report import STORED
+    from esgml.dashboard.anomalies.verdicts import verdicts_path
     from esgml.data.load import load
     from esgml.data.panels import infer_frequency
     from esgml.data.sources import read
 
     if output is not None and output.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError("--output must end in .csv or .parquet.", where=str(output))
-    settings = AlarmSettings(rate=alarm_rate)
+    place, settings = Settings(workspace=workspace), AlarmSettings(rate=alarm_rate)
     until = options.moment(fit_until, "fit_until") if fit_until else None
     loaded = load(data, options.series_spec(entity, time, target, ""))
     for fault in loaded.report.faults:
@@ -69,12 +72,12 @@ def detect(
         until=until,
         settings=settings,
         dated=read_events(read(events), events) if events else (),
-        verdicts=read_verdicts(workspace / "anomaly" / "verdicts.jsonl"),
+        verdicts=read_verdicts(verdicts_path(place)),
         units={name: loaded.spec.unit_of(name) for name in loaded.spec.targets},
     )
     rows, alarms = report.report_of(found, stakes)
     page = json.dumps(plain(report.page_report(found, alarms)), allow_nan=False)
-    write_atomic(workspace / "reports" / "anomalies.json", page.encode())
+    write_atomic(STORED.path(place), page.encode())
     if output is not None:
         report.write_rows(output, rows)
     document = report.summary(found, alarms)
