@@ -21,7 +21,8 @@ def bench():
     return module
 
 
-COUNTED = [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19, 18)]
+COUNTED = [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19, 18),
+           ("5", 40, 55, 71)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("sample", "passages", "times", "quantities"), COUNTED)
@@ -32,13 +33,15 @@ def test_annotations_are_where_they_say(bench, sample, passages, times, quantiti
     assert sum(len(one["thresholds"]) for one in found) == quantities
     assert len({one["celex"] for one in found}) == passages
     for one in found:
-        for item in one["timeline"] + one["thresholds"]:
+        for item in one["timeline"] + one["thresholds"] + one.get("duties", []):
             start = item["start"]
             assert one["text"][start : start + len(item["quote"])] == item["quote"]
+            if item.get("who"):
+                assert one["text"].startswith(item["who"], item["who_start"])
 
 
 @pytest.mark.parametrize("kind", ["timeline", "thresholds"])
-@pytest.mark.parametrize("sample", ["1", "2", "3", "4"])
+@pytest.mark.parametrize("sample", ["1", "2", "3", "4", "5"])
 def test_recall_and_precision_hold(bench, sample, kind):
     score = bench.score(sample, kind, bench.extracted)
     assert score["recall"] >= bench.TARGET and score["precision"] >= bench.TARGET
