@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from esgml.anomaly.request import MOST_SERIES
+from esgml.core import documents
 from esgml.core.operations import Operation
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 200}
@@ -56,14 +57,14 @@ def detect_afresh(request: Mapping[str, Any]) -> dict[str, Any]:
     from esgml.anomaly import request as asked
     from esgml.anomaly.detect import detect
 
-    asked.check_fields(request)
+    documents.check_fields(request, asked.FIELDS)
     frequency = asked.frequency_of(request)
     series = asked.decode_series(request, frequency)
     until = request.get("fit_until")
     found = detect(
         series,
         frequency,
-        until=None if until is None else asked.moment(until, "fit_until"),
+        until=None if until is None else documents.moment(until, "fit_until"),
         settings=asked.settings_of(request),
         dated=asked.events_of(request),
     )

@@ -13,6 +13,7 @@ from esgml.anomaly import report
 from esgml.anomaly.alarm import AlarmSettings
 from esgml.anomaly.dated import DatedEvent
 from esgml.anomaly.detect import Detection, Series
+from esgml.core.documents import check_fields, moment, numbers
 from esgml.core.errors import DataError, UsageError
 from esgml.core.frequency import Frequency
 from esgml.core.panel import SeriesKey
@@ -25,7 +26,7 @@ MOST_SERIES, MOST_READINGS = 1_000, 200_000
 #: What a request may hold, and what one of its series.
 FIELDS = frozenset({"series", "alarm_rate", "fit_until", "frequency", "events"})
 SERIES_FIELDS = frozenset({"entity", "target", "unit", "start", "timestamps", "values"})
-_LARGEST = 1e150
+EVENT_FIELDS = frozenset({"start", "end", "name", "entity"})
 
 
 def decode_series(request: Mapping[str, Any], frequency: Frequency) -> list[Series]:
@@ -39,7 +40,7 @@ def decode_series(request: Mapping[str, Any], frequency: Frequency) -> list[Seri
     DataError, UsageError
         Naming the series and field at fault.
     """
-    check_fields(request)
+    check_fields(request, FIELDS)
     given = request.get("series")
     if not isinstance(given, list) or not given:
         raise DataError("a request needs at least one series.", code="empty", where="series")
@@ -49,11 +50,11 @@ def decode_series(request: Mapping[str, Any], frequency: Frequency) -> list[Seri
     total = 0
     for number, one in enumerate(given):
         where = f"series[{number}]"
-        if not isinstance(one, Mapping):
-            raise DataError("a series is an object.", code="series", where=where)
-        _refuse_unknown(one, SERIES_FIELDS, where)
+        check_fields(one, SERIES_FIELDS, where)
         key = SeriesKey(_name(one, "entity", where), _name(one, "target", where, "value"))
-        values = _numbers(one.get("values"), f"{where}.values")
+        values = numbers(one.get("values"), f"{where}.values")
+        if not len(values):
+            raise DataError("there is no value.", code="empty", where=f"{where}.values")
         total += len(values)
         if total > MOST_READINGS:
             raise UsageError(f"more than {MOST_READINGS} readings at once.", where=where)
@@ -68,23 +69,6 @@ def _name(one: Mapping[str, Any], name: str, where: str, default: Any = None) ->
     if not isinstance(value, str) or not 0 < len(value) <= 200:
         raise DataError(f"{name} is no name.", code=name, where=f"{where}.{name}")
     return value
-
-
-def check_fields(request: Mapping[str, Any]) -> None:
-    """Refuse what is no object, or holds a field nobody knows."""
-    if not isinstance(request, Mapping):
-        raise UsageError("a request is an object.")
-    _refuse_unknown(request, FIELDS, "")
-
-
-def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str], where: str) -> None:
-    if unknown := [str(name)[:40] for name in given if name not in known]:
-        raise UsageError(
-            f"unknown field {', '.join(unknown)}.",
-            code="field_unknown",
-            where=where,
-            remedy=f"Known: {', '.join(sorted(known))}.",
-        )
 
 
 def _times(
@@ -104,41 +88,6 @@ def _times(
         return times
     start = moment(one.get("start"), f"{where}.start")
     return frequency.advance(start, np.arange(len(values))).astype("datetime64[us]")
-
-
-def moment(value: Any, where: str) -> np.datetime64:
-    """Read a moment in ISO 8601; without a zone it is UTC."""
-    try:
-        found = dt.datetime.fromisoformat(value if isinstance(value, str) else "")
-        if found.tzinfo is not None:
-            found = found.astimezone(dt.UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError) as error:
-        raise DataError(
-            "this is no timestamp.",
-            code="timestamp",
-            where=where,
-            remedy="Give it as ISO 8601, in UTC.",
-        ) from error
-    return np.datetime64(found, "us")
-
-
-def _numbers(values: Any, where: str) -> NDArray[np.float64]:
-    if not isinstance(values, list) or not values:
-        raise DataError("expected a list of numbers.", code="number", where=where)
-    for i, value in enumerate(values):
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise DataError(
-                f"{str(value)[:40]!r} is no number.", code="number", where=f"{where}[{i}]"
-            )
-        if not abs(value) <= _LARGEST:
-            raise DataError(
-                "values must be finite, or null where missing.",
-                code="not_finite",
-                where=f"{where}[{i}]",
-            )
-    return np.array([math.nan if v is None else v for v in values], dtype=np.float64)
 
 
 def settings_of(request: Mapping[str, Any]) -> AlarmSettings:
@@ -165,9 +114,7 @@ def events_of(request: Mapping[str, Any]) -> tuple[DatedEvent, ...]:
     found = []
     for number, one in enumerate(given):
         where = f"events[{number}]"
-        if not isinstance(one, Mapping):
-            raise UsageError("an event is an object.", where=where)
-        _refuse_unknown(one, frozenset({"start", "end", "name", "entity"}), where)
+        check_fields(one, EVENT_FIELDS, where)
         start, end = moment(one.get("start"), where), moment(one.get("end"), where)
         if end <= start:
             raise DataError("the event ends before it begins.", code="event", where=where)

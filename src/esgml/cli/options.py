@@ -63,19 +63,16 @@ def moment(text: str, where: str) -> np.datetime64:
     UsageError
         If it is none.
     """
-    import datetime as dt
-
     import numpy as np
 
+    from esgml.core.documents import utc
+
     try:
-        found = dt.datetime.fromisoformat(text)
+        return np.datetime64(utc(text), "us")
     except ValueError as error:
         raise UsageError(
             f"{text[:40]!r} is no moment.", where=where, remedy="Give it such as 2016-07-01."
         ) from error
-    if found.tzinfo is not None:
-        found = found.astimezone(dt.UTC).replace(tzinfo=None)
-    return np.datetime64(found, "us")
 
 
 def series_spec(entity: str, time: str, target: str, known: str, hierarchy: str = "") -> SeriesSpec:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from esgml.core.documents import moment, numbers
 from esgml.core.errors import ColumnError, DataError, HistoryError, UsageError
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.units import factor
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     from esgml.core.results import Forecast
     from esgml.forecast.ensemble import Ensemble
-
-_MONTH = re.compile(r"\d{4}-\d{2}")
-_LARGEST = 1e150
 
 
 def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Future]:
@@ -48,7 +44,7 @@ def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Futur
         if not isinstance(one, Mapping):
             raise DataError("a series is an object.", code="series", where=where)
         key = _key(one, where, ensemble)
-        history = _numbers(one.get("values"), f"{where}.values")
+        history = numbers(one.get("values"), f"{where}.values")
         if not np.isfinite(history).any():
             raise HistoryError("there is no observed value.", code="no_values", where=where)
         unit, stored = one.get("unit"), ensemble.units.get(key.target, "")
@@ -57,7 +53,7 @@ def decode(request: Mapping[str, Any], ensemble: Ensemble) -> tuple[Panel, Futur
                 raise DataError("unit is no name of a unit.", code="unit", where=f"{where}.unit")
             history = history * factor(unit, stored)
         n = len(history)
-        start = _start(one.get("start"), f"{where}.start")
+        start = moment(one.get("start"), f"{where}.start")
         grid = ensemble.frequency.advance(start, np.arange(n + horizon))
         ahead = _covariates(one, "known", ensemble.known, n + horizon, where)
         keys.append(key)
@@ -113,23 +109,6 @@ def _key(one: Mapping[str, Any], where: str, ensemble: Ensemble) -> SeriesKey:
     return SeriesKey(entity, target)
 
 
-def _start(value: Any, where: str) -> np.datetime64:
-    """Read the start of the first period, as ISO 8601; without a zone it is UTC."""
-    try:
-        text = value if isinstance(value, str) else ""
-        moment = dt.datetime.fromisoformat(f"{text}-01" if _MONTH.fullmatch(text) else text)
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError) as error:
-        raise DataError(
-            "start is no timestamp.",
-            code="timestamp",
-            where=where,
-            remedy="Give the start of the first period as ISO 8601, in UTC.",
-        ) from error
-    return np.datetime64(moment, "us")
-
-
 def _covariates(
     one: Mapping[str, Any], kind: str, names: tuple[str, ...], length: int, where: str
 ) -> NDArray[np.float64]:
@@ -146,7 +125,7 @@ def _covariates(
         )
     table = np.full((length, len(names)), np.nan)
     for c, name in enumerate(names):
-        column = _numbers(given.get(name, []), f"{where}.{kind}.{name}")
+        column = numbers(given.get(name, []), f"{where}.{kind}.{name}")
         if len(column) > length:
             raise ColumnError(
                 f"{name} has {len(column)} values for {length} periods.",
@@ -154,22 +133,6 @@ def _covariates(
             )
         table[: len(column), c] = column
     return table
-
-
-def _numbers(values: Any, where: str) -> NDArray[np.float64]:
-    if not isinstance(values, list):
-        raise DataError("expected a list of numbers.", code="number", where=where)
-    for i, value in enumerate(values):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise DataError(
-                f"{str(value)[:40]!r} is no number.", code="number", where=f"{where}[{i}]"
-            )
-    # beyond this a sum of squares overflows, which no emission comes near
-    if any(value is not None and not abs(value) <= _LARGEST for value in values):
-        raise DataError(
-            "values must be finite, or null where missing.", code="not_finite", where=where
-        )
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
 def encode(forecast: Forecast, levels: tuple[int, ...]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from esgml.core.errors import DataError, UsageError
+from esgml.core.documents import check_fields
+from esgml.core.errors import DataError
 from esgml.regulatory.document import MOST_BYTES
 from esgml.regulatory.predictor import RegulatoryPredictor
 from esgml.regulatory.risk_request import day
@@ -25,11 +26,7 @@ def analyze(
     UsageError, DataError
         Naming the field at fault.
     """
-    if not isinstance(request, Mapping):
-        raise UsageError("a request is an object.")
-    unknown = [str(name)[:60] for name in request if name not in _FIELDS]
-    if unknown:
-        raise UsageError(f"unknown field {unknown[0]!r}.", remedy=f"Known: {', '.join(_FIELDS)}.")
+    check_fields(request, _FIELDS)
     if "text" not in request:
         raise DataError("the text is missing.", code="text", where="text")
     as_of = day(request.get("as_of"), "as_of")

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from esgml.core.documents import check_fields
 from esgml.core.errors import DataError, UsageError
 from esgml.regulatory.organization import organization_schema
 from esgml.regulatory.risk import compliance_risk
@@ -45,11 +46,7 @@ def risk(request: Mapping[str, Any]) -> dict[str, Any]:
     UsageError, DataError, NotFoundError
         Naming the field at fault.
     """
-    if not isinstance(request, Mapping):
-        raise UsageError("a request is an object.")
-    unknown = [str(name)[:60] for name in request if name not in _FIELDS]
-    if unknown:
-        raise UsageError(f"unknown field {unknown[0]!r}.", remedy=f"Known: {', '.join(_FIELDS)}.")
+    check_fields(request, _FIELDS)
     if "organization" not in request:
         raise DataError("the organization is missing.", code="organization", where="organization")
     regulations = request.get("regulations")

@@ -11,10 +11,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from esgml.core.documents import utc
 from esgml.core.errors import ColumnError, DataError, EsgmlError, HistoryError, UsageError
 
 _SERIES_KEYS = {"entity", "target", "unit", "start", "values", "known", "past"}
@@ -73,10 +73,8 @@ def check_start(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) > 40:
         raise _bad("must be an ISO timestamp such as 2026-01-31 or 2026-01-31T10:00:00Z.", where)
     try:
-        time = dt.datetime.fromisoformat(value)
-        if time.tzinfo is not None:
-            time = time.astimezone(dt.UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError) as error:
+        time = utc(value)
+    except ValueError as error:
         raise _bad("is no ISO timestamp such as 2026-01-31T10:00:00Z.", where) from error
     if not _YEARS[0] <= time.year <= _YEARS[1]:
         raise _bad(f"must lie between the years {_YEARS[0]} and {_YEARS[1]}.", where)
