@@ -39,35 +39,24 @@ class Profile(NamedTuple):
     slots: str
     memory: int
     spread_memory: int
-    says: str
     scored: bool = True
     follows: bool = False
 
 
 #: The baselines, in the order of the columns of the features.
 PROFILES = (
-    Profile("week", 0, "week", 40, 20, "the same hour of past weeks", follows=True),
-    Profile("recent_weeks", 0, "week", 12, 20, "the same hour of the latest weeks", follows=True),
-    Profile(
-        "short_mean",
-        1,
-        "week",
-        40,
-        20,
-        "the mean of the last hours, by hour of the week",
-        follows=True,
-    ),
-    Profile(
-        "day_ratio", 2, "week", 40, 20, "the share of the last day's mean, by hour of the week"
-    ),
-    Profile("week_ratio", 3, "week", 40, 20, "the share of the last week's level"),
-    Profile("change", 8, "week", 40, 20, "the change against the last hours, by hour of the week"),
-    Profile("top_ratio", 4, "day", 280, 20, "the share of the last day's peak, by hour"),
-    Profile("day_range", 5, "day", 280, 20, "the range of the last day, by hour"),
-    Profile("step", 6, "day", 280, 20, "the change since the last reading"),
-    Profile("top_share", 4, "all", 960, 20, "the share of the last day's peak"),
-    Profile("range", 5, "all", 960, 20, "the range of the last day"),
-    Profile("level", 7, "all", 2880, 4320, "the usual level of a day", scored=False),
+    Profile("week", 0, "week", 40, 20, follows=True),
+    Profile("recent_weeks", 0, "week", 12, 20, follows=True),
+    Profile("short_mean", 1, "week", 40, 20, follows=True),
+    Profile("day_ratio", 2, "week", 40, 20),
+    Profile("week_ratio", 3, "week", 40, 20),
+    Profile("change", 8, "week", 40, 20),
+    Profile("top_ratio", 4, "day", 280, 20),
+    Profile("day_range", 5, "day", 280, 20),
+    Profile("step", 6, "day", 280, 20),
+    Profile("top_share", 4, "all", 960, 20),
+    Profile("range", 5, "all", 960, 20),
+    Profile("level", 7, "all", 2880, 4320, scored=False),
 )
 #: Number of the baseline that only the rules look at, and which baselines make the score.
 LEVEL = len(PROFILES) - 1

@@ -12,25 +12,13 @@ import numpy as np
 
 from esgml.anomaly.context import PROFILES, SCORED
 from esgml.anomaly.kinds import WRONG
+from esgml.core.figures import figure
 
 if TYPE_CHECKING:
     from esgml.anomaly.watch import Watched
+    from esgml.anomaly.wording import Wording
 
-#: What each kind means to the person who reads it.
-MEANING = {
-    "zero": "the meter shows next to nothing, far below the lowest it ever shows",
-    "stuck": "the same value again and again",
-    "negative": "a meter that is never negative shows a negative value",
-    "unit_x1000": "about a thousand times what is usual: a unit was mixed up",
-    "spike": "far more than usual at this hour",
-    "drop": "far less than usual at this hour",
-    "level_shift": "for many hours at another level than usual",
-    "drift": "slowly away from where it was months ago",
-    "schedule": "as on another day of the week",
-    "shape": "an unusual course of the day at a usual level",
-    "duplicate": "a second reading for the same period",
-    "swap": "what another meter was expected to show, and the other way round",
-}
+#: What to do about each kind.
 _ACTION = {
     "zero": "check the meter and its line; replace the reading by {expected}",
     "stuck": "check the transmission; replace the reading by {expected}",
@@ -107,11 +95,13 @@ class Explanation:
     def sentence(self) -> str:
         """Return the explanation in words, every number of it computed."""
         unit = f" {self.unit}" if self.unit else ""
-        said = f"{self.kind}: {_short(self.observed)}{unit}"
+        said = f"{self.kind}: {figure(self.observed)}{unit}"
         if np.isfinite(self.expected):
-            said += f" instead of {_short(self.expected)}{unit} ({self.excess:+.4g}{unit}"
-            said += f", {self.carbon_t:.3g} tCO2e" if np.isfinite(self.carbon_t) else ""
-            said += f", cost {self.cost:.4g}" if np.isfinite(self.cost) else ""
+            said += (
+                f" instead of {figure(self.expected)}{unit} ({figure(self.excess, sign=True)}{unit}"
+            )
+            said += f", {figure(self.carbon_t, 3)} tCO2e" if np.isfinite(self.carbon_t) else ""
+            said += f", cost {figure(self.cost)}" if np.isfinite(self.cost) else ""
             said += ")"
         said += f"; {self.meaning}"
         if self.baselines:
@@ -124,15 +114,12 @@ class Explanation:
         return f"{said}; {self.action}."
 
 
-def _short(value: float) -> str:
-    return f"{value:.4g}" if np.isfinite(value) else "unknown"
-
-
 def explain(
     watched: Watched,
     row: int,
     kind: str,
     *,
+    words: Wording,
     stakes: Stakes | None = None,
     unit: str = "",
     similar: tuple[str, ...] = (),
@@ -143,6 +130,8 @@ def explain(
 
     Parameters
     ----------
+    words : Wording
+        For the rhythm of the meter.
     other : float
         What the other meter of a swap showed.
     most : int
@@ -160,18 +149,20 @@ def explain(
         correction = expected
     share = watched.surprise[row]
     total = float(np.nansum(share))
-    order = [int(j) for j in np.argsort(-np.nan_to_num(share)) if np.isfinite(share[j])][:most]
-    baselines = tuple(
-        {
-            "name": PROFILES[SCORED[j]].name,
-            "says": PROFILES[SCORED[j]].says,
-            "distance": float(watched.context.z[row, SCORED[j]]),
-            "share": float(share[j]) / total if total else 0.0,
-        }
-        for j in order
-        if np.isfinite(watched.context.z[row, SCORED[j]])
-    )
-    action = _ACTION[kind].format(expected=_short(expected), corrected=_short(correction))
+    z = watched.context.z[row]
+    baselines: dict[str, dict[str, Any]] = {}
+    for j in np.argsort(-np.nan_to_num(share)).tolist():
+        column = SCORED[j]
+        says = words.baseline(PROFILES[column].name)
+        # a daily meter has one slot a day: some baselines are the same to the reader
+        if says not in baselines and np.isfinite(share[j]) and np.isfinite(z[column]):
+            baselines[says] = {
+                "name": PROFILES[column].name,
+                "says": says,
+                "distance": float(z[column]),
+                "share": float(share[j]) / total if total else 0.0,
+            }
+    action = _ACTION[kind].format(expected=figure(expected), corrected=figure(correction))
     return Explanation(
         kind=kind,
         observed=observed,
@@ -180,12 +171,12 @@ def explain(
         cost=abs(excess) * stakes.price,
         carbon_t=abs(excess) * stakes.carbon_kg / 1000,
         p_value=float(watched.decisions.p_value[row]),
-        baselines=baselines,
+        baselines=tuple(baselines.values())[:most],
         similar=similar,
         correction=correction,
         action=action,
         unit=unit,
-        meaning=MEANING[kind],
+        meaning=words.meaning(kind),
     )
 
 

@@ -12,6 +12,7 @@ from esgml.anomaly.context import PROFILES
 from esgml.anomaly.explain import Explanation, Stakes, explain, similar_events
 from esgml.anomaly.kinds import classify
 from esgml.anomaly.rules import KINDS as RULES
+from esgml.anomaly.wording import wording
 from esgml.core.panel import SeriesKey
 from esgml.core.units import compatible, factor
 
@@ -120,6 +121,7 @@ def events_of(
 ) -> list[Event]:
     """Return all events, those with most at stake first."""
     found = []
+    words = wording(detection.frequency)
     for key, watched in detection.found.items():
         alarm = np.flatnonzero(watched.decisions.alarm)
         if not len(alarm):
@@ -141,6 +143,7 @@ def events_of(
                 watched,
                 peak,
                 kind,
+                words=words,
                 stakes=worth,
                 unit=unit,
                 similar=similar_events(vector, kind, earlier),
@@ -168,10 +171,11 @@ def _stake(event: Event) -> tuple[float, float, str]:
     return (-np.nan_to_num(event.carbon_t), -abs(np.nan_to_num(event.excess)), event.identity)
 
 
-def baselines_of(watched: Watched, row: int) -> list[dict[str, Any]]:
-    """Return what the baselines in the unit of the meter expected of a reading."""
+def baselines_of(detection: Detection, event: Event) -> list[dict[str, Any]]:
+    """Return what the baselines in the unit of the meter expected at the peak of an event."""
+    words, expected = wording(detection.frequency), detection.found[event.key].context.expected
     return [
-        {"name": profile.says, "expected": float(watched.context.expected[row, j])}
+        {"name": words.baseline(profile.name), "expected": float(expected[event.peak, j])}
         for j, profile in enumerate(PROFILES)
-        if profile.quantity == 0 and np.isfinite(watched.context.expected[row, j])
+        if profile.quantity == 0 and np.isfinite(expected[event.peak, j])
     ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from esgml.anomaly.explain import Stakes, explain
 from esgml.anomaly.incidents import Event, baselines_of, events_of, kinds_of, stakes_of
+from esgml.anomaly.wording import wording
 from esgml.core.panel import SeriesKey
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def rows_of(
     import polars as pl
 
     frames = []
+    words = wording(detection.frequency)
     for key, watched in detection.found.items():
         unit = detection.units.get(key.target, "")
         worth = stakes_of(unit, stakes or Stakes())
         said = [""] * len(watched.time)
         for row in np.flatnonzero(watched.decisions.alarm).tolist():
-            why = explain(watched, row, kinds[key][row], stakes=worth, unit=unit)
+            why = explain(watched, row, kinds[key][row], words=words, stakes=worth, unit=unit)
             said[row] = why.sentence()
         frames.append(
             pl.DataFrame(
@@ -117,7 +119,7 @@ def _event(event: Event, detection: Detection) -> dict[str, Any]:
         "p_value": _plain(why.p_value),
         "explanation": why.sentence(),
         "proposed": why.action,
-        "baselines": baselines_of(detection.found[event.key], event.peak),
+        "baselines": baselines_of(detection, event),
     }
 
 

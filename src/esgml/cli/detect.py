@@ -10,6 +10,7 @@ import typer
 
 from esgml.cli import options
 from esgml.cli.output import note, plain, table, write_json
+from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -98,7 +99,7 @@ def detect(
                 e["start"],
                 e["end"],
                 e["readings"],
-                *("-" if e[name] is None else f"{e[name]:.4g}" for name in _NUMBERS),
+                *("-" if e[name] is None else figure(e[name]) for name in _NUMBERS),
             ]
             for e in document["events"][:_SHOWN]
         ),

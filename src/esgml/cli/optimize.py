@@ -11,6 +11,7 @@ import typer
 
 from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace
 from esgml.cli.output import note, plain, table, write_json
+from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -129,10 +130,10 @@ def _show(document: dict[str, Any]) -> None:
                   f"{name}: {price:.4g}")  # fmt: skip
     for name, values in document["solution"].items():
         if isinstance(values, list):
-            text = " ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values[:_SHOWN])
+            text = " ".join(figure(v) if isinstance(v, float) else str(v) for v in values[:_SHOWN])
             print(f"{name}: {text}{' ...' if len(values) > _SHOWN else ''}")
         else:
-            print(f"{name}: {values:.4g}" if isinstance(values, float) else f"{name}: {values}")
+            print(f"{name}: {figure(values) if isinstance(values, float) else values}")
 
 
 def _yes(value: bool) -> str:

@@ -19,6 +19,7 @@ from esgml.cli.options import (
     series_spec,
 )
 from esgml.cli.output import note, table, write_json
+from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -76,23 +77,19 @@ def _show(report: dict[str, Any]) -> None:
 
 def _row(result: dict[str, Any]) -> list[str]:
     start = [result["entity"], result["target"]]
-    start += [_number(result["base"]), _number(result["goal"])]
+    start += [figure(result["base"]), figure(result["goal"])]
     if result["status"] != "open":
-        return [*start, _number(result["actual"]), "-", "-", "-", "-", result["status"]]
+        return [*start, figure(result["actual"]), "-", "-", "-", "-", result["status"]]
     rate, band = result["required_annual_rate"], result["interval"]
     return [
         *start,
-        f"{_number(result['latest']['value'])} ({result['latest']['year']})",
-        _number(result["expected"]),
-        _number(band["lo-80"]),
-        _number(band["hi-80"]),
+        f"{figure(result['latest']['value'])} ({result['latest']['year']})",
+        figure(result["expected"]),
+        figure(band["lo-80"]),
+        figure(band["hi-80"]),
         "-" if rate is None else f"{100 * rate:+.1f} %",
         f"{100 * result['probability']:.0f} %",
     ]
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _show_calibration(record: dict[str, Any]) -> None:

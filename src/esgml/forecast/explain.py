@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from esgml.core.errors import ColumnError, UsageError
+from esgml.core.figures import figure
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.random import generator
 from esgml.core.units import convert, is_unit, shown_unit
@@ -160,8 +161,7 @@ class Explanation:
         if unit and is_unit(unit):
             shown = shown_unit(unit)
             value, unit = float(convert(value, unit, shown)), shown
-        digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-        return f"{digits} {unit}".strip()
+        return f"{figure(value, 3)} {unit}".strip()
 
 
 def explain(
