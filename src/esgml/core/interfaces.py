@@ -21,11 +21,10 @@ from esgml.core.errors import (
     ColumnError,
     HistoryError,
     IntegrityError,
-    NotFoundError,
     NotTrainedError,
     UsageError,
 )
-from esgml.core.storage import explained, sha256, write_folder_atomic
+from esgml.core.storage import read_folder, sha256, write_folder_atomic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +42,25 @@ class Hyperparameters(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def checked(cls, owner: str, given: Mapping[str, Any]) -> Self:
+        """Return the settings of `owner`, the name that an error begins with.
+
+        Raises
+        ------
+        UsageError
+            Naming the setting at fault, and those that are known.
+        """
+        try:
+            return cls(**given)
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise UsageError(
+                f"{owner}: {f'parameter {name!r}' if name else 'parameters'}: {first['msg']}.",
+                remedy=f"Known parameters: {', '.join(cls.model_fields) or 'none'}.",
+            ) from error
 
     @classmethod
     def search_space(cls) -> dict[str, dict[str, Any]]:
@@ -94,15 +112,7 @@ class BaseModel(ABC):
     Params: ClassVar[type[Hyperparameters]] = Hyperparameters
 
     def __init__(self, **params: Any) -> None:
-        try:
-            self.params: Any = self.Params(**params)
-        except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            field_name = ".".join(map(str, first["loc"]))
-            raise UsageError(
-                f"{type(self).__name__}: parameter {field_name!r}: {first['msg']}.",
-                remedy=f"Known parameters: {', '.join(self.Params.model_fields) or 'none'}.",
-            ) from error
+        self.params: Any = self.Params.checked(type(self).__name__, params)
         self.trained_ = False
 
     @classmethod
@@ -250,16 +260,7 @@ class BaseModel(ABC):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read a model back from the folder `save` wrote, verifying every hash."""
-        root = Path(folder)
-        if not root.is_dir():
-            raise NotFoundError("no saved model here.", where=str(root))
-        with explained(root):
-            files = {
-                path.relative_to(root).as_posix(): path.read_bytes()
-                for path in sorted(root.rglob("*"))
-                if path.is_file()
-            }
-        return cls.from_files(files)
+        return cls.from_files(read_folder(Path(folder)))
 
 
 class TimeSeriesModel(BaseModel):

@@ -114,6 +114,24 @@ def write_folder_atomic(path: Path, files: Mapping[str, bytes]) -> None:
         _sync_directory(path.parent)
 
 
+def read_folder(path: Path) -> dict[str, bytes]:
+    """Return what `write_folder_atomic` wrote: name to content.
+
+    Raises
+    ------
+    NotFoundError, StorageError
+        If there is no such folder, or it cannot be read.
+    """
+    if not path.is_dir():
+        raise NotFoundError("nothing is saved here.", where=str(path))
+    with explained(path):
+        return {
+            one.relative_to(path).as_posix(): one.read_bytes()
+            for one in sorted(path.rglob("*"))
+            if one.is_file()
+        }
+
+
 def read_checked(path: Path, digest: str) -> bytes:
     """Read a file and refuse it unless its SHA-256 is `digest`."""
     with explained(path):

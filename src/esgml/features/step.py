@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import pydantic
 
 from esgml.core.errors import ColumnError, IntegrityError, NotTrainedError, UsageError
 from esgml.core.interfaces import Hyperparameters
@@ -59,15 +58,7 @@ class FeatureStep(ABC):
     Params: ClassVar[type[Hyperparameters]] = Hyperparameters
 
     def __init__(self, **params: Any) -> None:
-        try:
-            self.params: Any = self.Params(**params)
-        except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise UsageError(
-                f"feature step {self.kind!r}: {where or 'parameters'}: {first['msg']}.",
-                remedy=f"Known parameters: {', '.join(self.Params.model_fields) or 'none'}.",
-            ) from error
+        self.params: Any = self.Params.checked(f"feature step {self.kind!r}", params)
         self.fitted_ = False
 
     @property

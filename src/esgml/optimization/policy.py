@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from esgml.core.errors import DataError, IntegrityError, NotFoundError, UsageError
+from esgml.core.errors import DataError, IntegrityError, UsageError
 from esgml.core.interfaces import Files
-from esgml.core.storage import explained, sha256, write_folder_atomic
+from esgml.core.storage import read_folder, sha256, write_folder_atomic
 from esgml.nn.inference import dense
 from esgml.nn.weights import pack, unpack
 
@@ -205,11 +205,7 @@ class Policy:
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read a policy back from the folder `save` wrote, verifying its hash."""
-        root = Path(folder)
-        if not root.is_dir():
-            raise NotFoundError("no saved policy here.", where=str(root))
-        with explained(root):
-            return cls.from_files({p.name: p.read_bytes() for p in root.iterdir() if p.is_file()})
+        return cls.from_files(read_folder(Path(folder)))
 
     def to_onnx(self) -> bytes:
         """Return the network as ONNX: ``input`` (batch, features) -> ``output`` (batch, actions).
