@@ -110,6 +110,9 @@ def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
         "default",
         "pooled WAPE: last value",
         "default",
+        "steady pairs",
+        "their WAPE: last value",
+        "default",
     ]
     levels = _levels(list(results.values()))
     rows = []
@@ -118,7 +121,13 @@ def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
         row = [ANNUAL[name], f"{one['pairs']:,}"]
         row += [_number(last["within_10pct"]), f"**{_number(model['within_10pct'])}**"]
         row += [_number(last["wape_pooled"]), f"**{_number(model['wape_pooled'])}**"]
-        rows.append(row + [_percent(one["coverage"].get(level)) for level in levels])
+        steady = one["steady"]
+        row += [f"{steady['pairs']:,}", _number(steady["last_value"]["wape_pooled"])]
+        row += [f"**{_number(steady['model']['wape_pooled'])}**"]
+        for level in levels:
+            low, high = one["coverage_interval"][level]
+            row.append(f"{_percent(one['coverage'][level])} ({100 * low:.0f} to {100 * high:.0f})")
+        rows.append(row)
     return _markdown([*head, *(f"{level} % interval held" for level in levels)], rows)
 
 

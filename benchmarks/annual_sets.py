@@ -1,6 +1,7 @@
 """One year ahead on annual inventories: facilities and companies, beside the last value.
 
-Every pair of consecutive years is forecast from the years before it, pooled over entities.
+Every pair of years is forecast from the years before it, pooled over entities: once all pairs,
+restated and misread ones included, and once the steady ones alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from forecast_sets import folder
 from esgml.core.frames import SeriesSpec
 from esgml.data.panels import to_panel
 from esgml.forecast.evaluate import evaluate
+
+#: Values that make a series long, and the factor beyond which a change is no emission's.
+LONG, RESTATED = 4, 3.0
 
 
 def _facilities(data: Path) -> pl.DataFrame:
@@ -45,6 +49,14 @@ def _companies(data: Path, column: str) -> pl.DataFrame:
     )
 
 
+def binomial_interval(share: float, cases: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share seen in so many cases (Wilson)."""
+    z = 1.96
+    middle = (share + z * z / (2 * cases)) / (1 + z * z / cases)
+    half = z * np.sqrt(share * (1 - share) / cases + (z / (2 * cases)) ** 2) / (1 + z * z / cases)
+    return float(middle - half), float(middle + half)
+
+
 def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
     frame = frame.with_columns(pl.datetime(pl.col("year"), 1, 1).alias("timestamp")).drop("year")
     panel, _ = to_panel(frame, SeriesSpec(targets=("co2e_t",)))
@@ -54,14 +66,11 @@ def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
     actual = found.backtest.actual[first:]
     naive = found.backtest.forecasts["seasonal_naive"][first:]
     seen = np.isfinite(actual) & np.isfinite(naive)
-    # values a series had before each window; three values in all say a little more than two
-    earlier = np.array(
-        [
-            [np.isfinite(found.panel.series(i)[:-back]).sum() for i in range(len(found.panel))]
-            for back in found.backtest.plan.backs[first:]
-        ]
-    )
-    several = seen & (earlier >= 2)[:, :, None]
+    # the steady part: series of four values or more, years that are not restated or misread
+    lengths = np.array([np.isfinite(found.panel.series(i)).sum() for i in range(len(found.panel))])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.abs(np.log(actual / naive))
+    steady = seen & (lengths >= LONG)[None, :, None] & (change <= np.log(RESTATED))
 
     def scores(forecast: np.ndarray, seen: np.ndarray = seen) -> dict[str, float]:
         error = np.abs(forecast - actual)[seen]
@@ -73,12 +82,16 @@ def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
     return {
         "model": scores(found.walk.forecast[first:]),
         "last_value": scores(naive),
-        "two_or_more_earlier": {
-            "model": scores(found.walk.forecast[first:], several),
-            "last_value": scores(naive, several),
-            "pairs": int(several.sum()),
+        "steady": {
+            "model": scores(found.walk.forecast[first:], steady),
+            "last_value": scores(naive, steady),
+            "pairs": int(steady.sum()),
         },
         "coverage": found.scores["coverage"],
+        "coverage_interval": {
+            level: binomial_interval(share, int(seen.sum()))
+            for level, share in found.scores["coverage"].items()
+        },
         "width": found.scores["width"],
         "pairs": int(seen.sum()),
     }

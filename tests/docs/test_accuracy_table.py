@@ -33,7 +33,13 @@ RESULTS = {
         "facilities": {
             "model": {"within_10pct": 0.58, "wape_pooled": 0.09},
             "last_value": {"within_10pct": 0.57, "wape_pooled": 0.1},
+            "steady": {
+                "model": {"within_10pct": 0.6, "wape_pooled": 0.07},
+                "last_value": {"within_10pct": 0.6, "wape_pooled": 0.08},
+                "pairs": 1000,
+            },
             "coverage": {"80": 0.81},
+            "coverage_interval": {"80": [0.785, 0.834]},
             "width": {"80": 0.3},
             "pairs": 1234,
         }
@@ -51,7 +57,10 @@ def test_tables_show_every_forecaster_and_what_is_missing():
     assert "AutoGluon" not in text
     assert "| 80 % interval held | 80.3 % |" in lines
     assert "| 90 %, smallest series | - |" in lines
-    assert "| facilities | 1,234 | 0.570 | **0.580** | 0.100 | **0.090** | 81.0 % |" in lines
+    annual = (
+        "| facilities | 1,234 | 0.570 | **0.580** | 0.100 | **0.090** | 1,000 | 0.080 | **0.070** |"
+    )
+    assert f"{annual} 81.0 % (78 to 83) |" in lines
     assert "steel" not in text
 
 

@@ -81,17 +81,20 @@ def plan_windows(
     step = step or horizon
     longest = int(panel.lengths.max())
     first = horizon + step * (windows - 1)
-    least = 3 if panel.frequency.season == 1 else 2 * panel.frequency.season
-    if longest < first + min(least, 2):
+    annual = panel.frequency.season == 1
+    least = 3 if annual else 2 * panel.frequency.season
+    # two annual values are a forecast from the first and what happened
+    shortest = first + (1 if annual else 2)
+    if longest < shortest:
         raise HistoryError(
-            f"{windows} windows of {horizon} periods, {step} apart, need more than {first} periods;"
-            f" the longest series has {longest}.",
+            f"{windows} windows of {horizon} periods, {step} apart, need at least {shortest}"
+            f" periods; the longest series has {longest}.",
             remedy="Use fewer windows, a smaller step or a shorter horizon.",
         )
     spacing = usual_spacing(panel.frequency, horizon)
     room = (longest - first - least) // 2
     extra = int(min(calibrating, max(room // spacing, 0)))
-    if panel.frequency.season == 1:
+    if annual:
         extra = int(min(calibrating, max(longest - first - least, 0)))
     backs = [first + spacing * k for k in range(extra, 0, -1)]
     backs += [horizon + step * k for k in range(windows - 1, -1, -1)]

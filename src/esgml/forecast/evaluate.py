@@ -102,6 +102,7 @@ def evaluate(
     past = panel.before(plan.backs[plan.calibrating])
     past = past if np.isfinite(past.values).any() else panel
     observed = past.values[np.isfinite(past.values)]
+    nonnegative = bool((observed >= 0).all())
     part = Backtest(
         backtest.plan,
         backtest.keys,
@@ -116,7 +117,8 @@ def evaluate(
         levels,
         # errors as logarithms would make bands needlessly wide for series that come near zero
         relative=is_multiplicative(past, share=0.2),
-        nonnegative=bool((observed >= 0).all()),
+        annual=full.frequency.season == 1 and nonnegative,
+        nonnegative=nonnegative,
         hierarchy=hierarchy,
         only="" if model == "auto" else model,
     )

@@ -71,7 +71,9 @@ class Calibration:
         """Return lower and upper bounds around forecasts of shape (n, horizon)."""
         reach = (self.quantile[level] * self.size)[:, None] * self.shape[None, : mean.shape[1]]
         if self.relative:
-            return mean * np.exp(-reach), mean * np.exp(reach)
+            # a series that is at zero now may come back to a part of what it was
+            upper = np.where(mean > 0, mean, self.floor[:, None]) * np.exp(reach)
+            return mean * np.exp(-reach), upper
         reach = reach * _unit(mean, self.floor)
         return mean - reach, mean + reach
 

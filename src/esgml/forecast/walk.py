@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from esgml.forecast.annual_intervals import calibrate_annual
 from esgml.forecast.combine import Combination, combine
 from esgml.forecast.intervals import Calibration, calibrate, complete
 from esgml.forecast.reconcile import Reconciliation, choose
@@ -51,6 +52,7 @@ def walk_forward(
     levels: Sequence[int],
     *,
     relative: bool,
+    annual: bool = False,
     nonnegative: bool = False,
     hierarchy: Hierarchy | None = None,
     only: str = "",
@@ -64,6 +66,8 @@ def walk_forward(
         Interval levels in percent.
     relative : bool
         Measure errors as differences of logarithms.
+    annual : bool
+        Calibrate as for annual series, none negative (`relative` has no say then).
     nonnegative : bool
         Keep forecasts and bounds at or above zero.
     hierarchy : Hierarchy, optional
@@ -92,6 +96,8 @@ def walk_forward(
 
     def measure(known: NDArray[np.float64], w: int) -> Calibration:
         rows = np.isfinite(known).any(axis=(1, 2)) & np.isfinite(final).any(axis=(1, 2))
+        if annual:
+            return calibrate_annual(final[rows], known[rows], levels)
         level = np.abs(final[w]).mean(axis=1)
         unknown = np.full(len(level), np.nan)
         usual = np.divide(backtest.naive_error[w], level, out=unknown, where=level > 0)
