@@ -14,14 +14,17 @@ import polars as pl
 from forecast_sets import folder
 
 from esgml.core.frames import SeriesSpec
+from esgml.core.panel import Panel
 from esgml.data.panels import to_panel
 from esgml.forecast.evaluate import evaluate
+from esgml.forecast.metrics import binomial_interval
 
 #: Values that make a series long, and the factor beyond which a change is no emission's.
 LONG, RESTATED = 4, 3.0
 
 
-def _facilities(data: Path) -> pl.DataFrame:
+def facilities(data: Path) -> pl.DataFrame:
+    """Return emissions of facilities by entity and year: Canada, then Washington."""
     canada = pl.read_csv(data / "facilities_canada_annual.csv", infer_schema_length=None)
     canada = canada.select(
         pl.col("actor_id").alias("entity"), "year", pl.col("co2e_t").cast(pl.Float64)
@@ -35,7 +38,8 @@ def _facilities(data: Path) -> pl.DataFrame:
     return pl.concat([canada, washington]).group_by("entity", "year").agg(pl.col("co2e_t").sum())
 
 
-def _companies(data: Path, column: str) -> pl.DataFrame:
+def companies(data: Path, column: str) -> pl.DataFrame:
+    """Return one scope of companies by entity and year; Scope 2 market-based where reported."""
     frame = pl.read_csv(data / "companies_scope123_annual.csv", infer_schema_length=None)
     market = pl.coalesce(
         "scope2_mb_t", "scope2_lb_t", pl.col("scope2_t").cast(pl.Float64, strict=False)
@@ -49,19 +53,15 @@ def _companies(data: Path, column: str) -> pl.DataFrame:
     )
 
 
-def binomial_interval(share: float, cases: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share seen in so many cases (Wilson)."""
-    z = 1.96
-    middle = (share + z * z / (2 * cases)) / (1 + z * z / cases)
-    half = z * np.sqrt(share * (1 - share) / cases + (z / (2 * cases)) ** 2) / (1 + z * z / cases)
-    return float(middle - half), float(middle + half)
-
-
-def _score(frame: pl.DataFrame, windows: int) -> dict[str, Any]:
+def panel_of(frame: pl.DataFrame) -> Panel:
+    """Return the series of at least two years as a panel."""
     frame = frame.with_columns(pl.datetime(pl.col("year"), 1, 1).alias("timestamp")).drop("year")
     panel, _ = to_panel(frame, SeriesSpec(targets=("co2e_t",)))
-    longer = [i for i, length in enumerate(panel.lengths) if length >= 2]
-    found = evaluate(panel.select(longer), 1, windows, total=False)
+    return panel.select([i for i, length in enumerate(panel.lengths) if length >= 2])
+
+
+def _score(panel: Panel, windows: int) -> dict[str, Any]:
+    found = evaluate(panel, 1, windows, total=False)
     first = found.backtest.plan.calibrating
     actual = found.backtest.actual[first:]
     naive = found.backtest.forecasts["seasonal_naive"][first:]
@@ -103,7 +103,7 @@ def run() -> dict[str, Any]:
     if root is None:
         return {"skipped": "no real data: set ESGML_DATA"}
     data = root / "emissions"
-    found = {"facilities": _score(_facilities(data), 5)}
+    found = {"facilities": _score(panel_of(facilities(data)), 5)}
     for scope in ("scope1_t", "scope2_t", "scope3_t"):
-        found[f"companies_{scope}"] = _score(_companies(data, scope), 2)
+        found[f"companies_{scope}"] = _score(panel_of(companies(data, scope)), 2)
     return found

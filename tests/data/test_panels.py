@@ -161,6 +161,26 @@ def test_frequencies(step, code):
     assert panel.rows == 6
 
 
+@pytest.mark.parametrize(
+    ("dates", "code"),
+    [
+        (["2015-01-01", "2018-01-01", "2019-01-01", "2022-01-01"], "YS"),
+        (["2015-06-30", "2018-06-30", "2021-06-30", "2022-06-30"], "YS"),
+        (["2020-01-01", "2020-07-01", "2021-01-01", "2021-04-01", "2021-10-01"], "QS"),
+        (["2020-01-01", "2020-06-01", "2020-11-01"], "MS"),
+    ],
+)
+def test_gaps_may_be_more_usual_than_neighbours(dates, code):
+    time = np.array(dates, dtype="datetime64[us]")
+    assert Frequency.infer(time).code == code
+
+
+def test_steps_that_share_no_unit_are_refused():
+    time = np.array(["2020-01-01", "2020-02-11", "2020-03-23"], dtype="datetime64[us]")
+    with pytest.raises(DataError, match="no known frequency"):
+        Frequency.infer(time)
+
+
 def test_the_longest_series_tells_the_frequency():
     rows = days("a", range(1, 11), range(10)) + days("b", [1, 15], [1, 2])
     assert infer_frequency(table(rows), SPEC).code == "D"

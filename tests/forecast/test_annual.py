@@ -7,7 +7,7 @@ import pytest
 
 from esgml.core.frequency import Frequency
 from esgml.core.panel import Panel, SeriesKey
-from esgml.forecast.annual import annual_histories
+from esgml.forecast.annual import annual_histories, unit_slips
 
 
 def panel_of(code: str, start: str, values: np.ndarray) -> Panel:
@@ -97,3 +97,30 @@ def test_nothing_after_the_year_is_left() -> None:
 
 def test_no_complete_year_gives_no_history() -> None:
     assert annual_histories(panel_of("D", "2020-03-01", np.ones(300))) == []
+
+
+@pytest.mark.parametrize("factor", [1000.0, 1 / 1000])
+def test_a_year_whose_unit_slipped_does_not_count(factor: float) -> None:
+    values = np.array([100.0, 104, 99, 101, 97])
+    slipped = values.copy()
+    slipped[2] *= factor
+    (history,) = annual_histories(panel_of("YS", "2018-01-01", slipped))
+    assert history.slips == (2020,)
+    assert sorted(history.totals) == [2018, 2019, 2021, 2022]
+    change, _ = history.growth()
+    assert np.abs(change).max() < 0.05
+    assert unit_slips(dict(enumerate(values.tolist()))) == ()
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        {0: 100.0, 1: 0.1},  # too few to say which is right
+        {0: 100.0, 1: 1.0, 2: 0.1, 3: 30.0},  # they do not agree
+        {0: 100.0, 1: 110.0, 2: 105.0, 3: 420.0},  # a merger
+        {0: 100.0, 1: 110.0, 2: 105.0, 3: 0.0},  # a closure
+        {0: 0.0, 1: 0.0, 2: 0.0, 3: 5.0},
+    ],
+)
+def test_other_jumps_are_no_slips(totals: dict[int, float]) -> None:
+    assert unit_slips(totals) == ()

@@ -97,3 +97,14 @@ def test_scale_free_and_zero_for_the_truth(forecast, actual, factor):
         again = score(factor * forecast, factor * actual)
         assert again == pytest.approx(score(forecast, actual), rel=1e-9)
     assert 0 <= metrics.smape(forecast, actual) <= 2
+
+
+def test_binomial_interval():
+    # R: binom::binom.wilson(8, 10)
+    assert metrics.binomial_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    low, high = metrics.binomial_interval(0.0, 5)
+    assert low == 0
+    assert 0 < high < 0.5
+    assert metrics.binomial_interval(1.0, 5)[1] == 1
+    widths = [np.ptp(metrics.binomial_interval(0.8, n)) for n in (10, 100, 1000)]
+    assert widths == sorted(widths, reverse=True)

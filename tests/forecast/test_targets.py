@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from esgml.core.errors import DataError, HistoryError, UsageError
 from esgml.core.frames import SeriesSpec
@@ -19,7 +20,7 @@ from esgml.core.panel import Panel, SeriesKey
 from esgml.data.panels import to_panel
 from esgml.forecast import projection
 from esgml.forecast.annual import annual_histories
-from esgml.forecast.drift import estimate_drift, independent_changes
+from esgml.forecast.drift import Drift, estimate_drift, independent_changes
 from esgml.forecast.projection import project, simulate
 from esgml.forecast.targets import Question, TargetReport, assess_target
 
@@ -48,6 +49,11 @@ def walks(n: int, years: int, drift: float = -0.03, sd: float = 0.08, seed: int 
     return panel_of({f"e{i:03d}": row.tolist() for i, row in enumerate(np.exp(logs))})
 
 
+def deviation_of(drift: Drift) -> np.ndarray:
+    """Return half the width of what holds 68 %: the deviation of a normal innovation."""
+    return drift.innovation * student.ppf(0.8413, drift.freedom)
+
+
 def by_entity(report: TargetReport) -> dict[str, dict[str, object]]:
     return {result["entity"]: result for result in report.results}
 
@@ -55,7 +61,7 @@ def by_entity(report: TargetReport) -> dict[str, dict[str, object]]:
 def test_drift_and_innovation_are_found() -> None:
     drift = estimate_drift(annual_histories(walks(200, 20)))
     assert np.mean(drift.mean) == pytest.approx(-0.03 * 19 / 23, abs=0.01)
-    assert np.median(drift.innovation) == pytest.approx(0.08, rel=0.1)
+    assert np.median(deviation_of(drift)) == pytest.approx(0.08, rel=0.15)
     assert drift.correlation < 0.1
     assert drift.own_error.max() < 0.02  # all alike: hardly any drift of their own
 
@@ -71,7 +77,7 @@ def test_overlapping_changes_are_not_counted_twice() -> None:
     for years in (4, 12):
         columns = {f"e{i:03d}": row[: 12 * years].tolist() for i, row in enumerate(values)}
         drift = estimate_drift(annual_histories(panel_of(columns, "MS")))
-        assert np.median(drift.innovation) == pytest.approx(truth, rel=0.15)
+        assert np.median(deviation_of(drift)) == pytest.approx(truth, rel=0.15)
 
 
 def test_own_drift_is_believed_where_series_differ_for_long() -> None:
@@ -259,6 +265,45 @@ def test_wrong_questions_are_told() -> None:
     with pytest.raises(DataError, match="nothing to reduce") as nothing:
         assess_target(panel_of({"a": [0.0, 0.0, 0.0]}), Question(2010, 2030, 10))
     assert nothing.value.where == "a"
+
+
+def test_a_merger_is_no_trend_and_an_old_one_no_endless_doubt() -> None:
+    calm = [100.0, 101, 99, 102, 100, 101]
+    merged = [100.0, 101, 99, 102, 405, 400]
+    report = assess_target(panel_of({"calm": calm, "merged": merged}), Question(2010, 2018, 20))
+    found = by_entity(report)
+    assert found["merged"]["expected"] == pytest.approx(400, rel=0.1)
+    assert found["calm"]["expected"] == pytest.approx(101, rel=0.1)
+    width = [np.ptp(list(found[e]["interval"].values())) for e in ("calm", "merged")]
+    assert width[1] / 400 > 1.5 * width[0] / 101
+
+
+def test_slips_and_closures_are_told() -> None:
+    columns = {
+        "slip": [1000.0, 1010, 995, 1.01, 1005],
+        "shut": [500.0, 510, 495, 505, 0],
+        "late": [500.0, 510, 495, 505, 0.5],
+    }
+    report = assess_target(panel_of(columns), Question(2010, 2016, 30))
+    found = by_entity(report)
+    assert found["slip"]["expected"] == pytest.approx(1000, rel=0.1)
+    assert found["late"]["latest"] == {"year": 2013, "value": 505, "observed_share": 1.0}
+    assert found["late"]["probability"] < 0.5
+    assert found["shut"]["probability"] == 1
+    notes = " ".join(report.notes)
+    assert "not counted: slip 2013, late 2014" in notes
+    assert "taken as closed: shut" in notes
+
+
+@pytest.mark.parametrize("freedom", [2.0, 30.0])
+def test_tails_are_taken_from_the_data(freedom: float) -> None:
+    rng = np.random.default_rng(6)
+    logs = 5 + np.cumsum(0.06 * rng.standard_t(freedom, (250, 12)), axis=1)
+    panel = panel_of({f"e{i:03d}": row.tolist() for i, row in enumerate(np.exp(logs))})
+    drift = estimate_drift(annual_histories(panel))
+    assert drift.freedom.max() == drift.freedom.min()
+    assert (drift.freedom[0] > 2) == (freedom > 2)
+    assert np.median(drift.innovation) == pytest.approx(0.06, rel=0.25)
 
 
 def test_few_past_cases_give_no_number() -> None:

@@ -109,13 +109,14 @@ def _show_calibration(record: dict[str, Any]) -> None:
     typer.echo(sentence)
     table(
         "How often it happened",
-        ["said", "cases", "mean said", "happened"],
+        ["said", "cases", "mean said", "happened", "95 % interval"],
         (
             [
                 f"{100 * row['from']:.0f}-{100 * row['to']:.0f} %",
                 row["cases"],
                 f"{100 * row['mean_probability']:.0f} %",
                 f"{100 * row['share_that_happened']:.0f} %",
+                f"{100 * row['interval'][0]:.0f}-{100 * row['interval'][1]:.0f} %",
             ]
             for row in record["reliability"]
         ),

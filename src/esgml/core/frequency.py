@@ -127,6 +127,12 @@ class Frequency:
         for code, months in (("MS", 1), ("QS", 3), ("YS", 12)):
             if 27 * months * _DAY < step <= 31.1 * months * _DAY:
                 return cls(code)
+        # with gaps that are more usual than neighbours: months apart that share a divisor
+        month = time.astype("datetime64[M]")
+        inside = np.unique((time - month.astype(time.dtype)).astype("timedelta64[D]"))
+        apart = int(np.gcd.reduce(np.diff(np.unique(month)).astype(np.int64)))
+        if len(inside) == 1 and apart and step > 31.1 * _DAY:
+            return cls("YS" if apart % 12 == 0 else "QS" if apart % 3 == 0 else "MS")
         raise DataError(
             f"the usual step between rows is {step} s, which is no known frequency.",
             code="frequency_unknown",

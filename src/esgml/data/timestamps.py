@@ -341,8 +341,24 @@ def _try_day_month(text: pl.Series, day_first: bool) -> pl.Series:
     return result
 
 
+def _fiscal_years(text: pl.Series) -> pl.Series:
+    """Shorten years such as ``2023/24`` or ``FY2023-2024`` to the year in which they begin.
+
+    Only where every value reads so: ``2011/12`` by itself is a month.
+    """
+    parts = text.str.extract_groups(r"^(?:FY ?)?(\d{4}) ?[/\-] ?(?:\d{2})?(\d{2})$").struct.unnest()
+    first, second = (parts.to_series(i).cast(pl.Int64) for i in (0, 1))
+    known = text.is_not_null()
+    follows = (((first + 1) % 100) == second).fill_null(value=False)
+    no_month = (second > 12) | text.str.contains(r"^FY|\d{4}$")
+    if not follows.filter(known).all() or not no_month.filter(known).any():
+        return text
+    return first.cast(pl.String).alias(text.name)
+
+
 def _coarse(text: pl.Series) -> pl.Series:
-    """Read years, months and quarters: ``2024``, ``FY2024``, ``2024-03``, ``2024-Q1``."""
+    """Read years, months and quarters: ``2024``, ``FY2023/24``, ``2024-03``, ``2024-Q1``."""
+    text = _fiscal_years(text)
     year = text.str.extract(r"^(?:FY\s?|CY\s?)?(\d{4})(?:\.0+)?$", 1)
     month = text.str.extract(r"^(\d{4}[-/]\d{2})$", 1).str.replace("/", "-")
     swapped = text.str.replace(r"^(\d{1,2})/(\d{4})$", "$2-$1").str.extract(r"^(\d{4}-\d{1,2})$", 1)

@@ -8,6 +8,8 @@
 A month with at least 75 % of its periods observed counts as whole, its sum scaled up; a
 year is complete when all its parts are there. The year that is still running is completed
 with the pattern of the year before: observed so far / same part of last year x last year.
+An annual value about 1000 times off the others, which agree, is a slip of the unit: what it
+should have been is not known, so it does not count.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from esgml.core.panel import Panel, SeriesKey
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 WHOLE_PART, WHOLE_YEAR = 0.75, 0.97
 #: Share of a running year below which it says nothing yet.
 LEAST_SHARE = 0.08
+#: A unit that slips, how near to it a ratio must be, and the factor within which values agree.
+UNIT, NEAR, AGREE = 1000.0, 2.0, 3.0
 _DAY = np.timedelta64(1, "D")
 
 
@@ -55,6 +61,8 @@ class AnnualHistory:
         Complete years only.
     running : Running or None
         The year after the last complete one, completed.
+    slips : tuple of int
+        Years that do not count, because their unit slipped.
     """
 
     key: SeriesKey
@@ -63,6 +71,7 @@ class AnnualHistory:
     values: NDArray[np.float64]
     totals: dict[int, float]
     running: Running | None
+    slips: tuple[int, ...] = ()
 
     @property
     def last(self) -> int:
@@ -108,10 +117,34 @@ def annual_histories(panel: Panel) -> list[AnnualHistory]:
             seen = np.isfinite(own)
             if seen.sum() >= WHOLE_YEAR * whole:
                 totals[y] = float(own[seen].mean() * (parts if parts != 52 else whole))
+        slips = unit_slips(totals) if parts == 1 else ()
+        for y in slips:
+            del totals[y]
+        values = np.where(np.isin(year, slips), np.nan, values)
         if totals:
             running = _running(parts, year, values, totals)
-            found.append(AnnualHistory(key, parts, year, values, totals, running))
+            found.append(AnnualHistory(key, parts, year, values, totals, running, slips))
     return found
+
+
+def unit_slips(totals: Mapping[int, float]) -> tuple[int, ...]:
+    """Return the years whose totals are about 1000 times off the others, which agree."""
+    found = np.array(list(totals.values()))
+    usual = float(np.median(found))
+    if usual <= 0:
+        return ()
+    alike = (found >= usual / AGREE) & (found <= usual * AGREE)
+    if alike.sum() < 3 or alike.mean() <= 0.5:
+        return ()
+    usual = float(np.median(found[alike]))
+    slips = []
+    for year, total in totals.items():
+        if total > 0:
+            # as a logarithm: the ratio itself may leave the range of floats
+            off = abs(np.log(total) - np.log(usual))
+            if abs(off - np.log(UNIT)) < np.log(NEAR):
+                slips.append(year)
+    return tuple(slips)
 
 
 def _parts_in(year: int, parts: int) -> float:

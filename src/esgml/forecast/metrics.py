@@ -106,3 +106,12 @@ def relative_width(
     size = _mean(np.abs(actual), axis=(0, 2))
     ratio = np.divide(width, size, out=np.full(len(size), np.nan), where=size > 0)
     return float(_mean(ratio))
+
+
+def binomial_interval(share: float, cases: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share seen in so many independent cases (Wilson 1927)."""
+    z = 1.96
+    spread = 1 + z * z / cases
+    middle = (share + z * z / (2 * cases)) / spread
+    half = z * float(np.sqrt(share * (1 - share) / cases + (z / (2 * cases)) ** 2)) / spread
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esgml.forecast.drift import estimate_drift
+from esgml.forecast.metrics import binomial_interval
 from esgml.forecast.projection import project
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ BINS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
-class _Shape:
+class Shape:
     """A question without a date: years from base to origin, origin to target, share kept."""
 
     elapsed: int
@@ -58,7 +59,8 @@ def calibrate_target(histories: Sequence[AnnualHistory], question: Question) -> 
         ``status`` ``ok`` with ``brier`` (mean squared error of the probability, lower is
         better), ``base_rate_brier`` (that of always saying how often it happened, known
         only afterwards), ``skill`` (1 - their ratio), ``reliability`` (per range of
-        probability: cases, mean probability, share that happened) and the same per target;
+        probability: cases, mean probability, share that happened and its 95 % interval)
+        and the same per target;
         or ``not_enough_history`` with the number of ``cases`` found.
     """
     latest = max(history.last for history in histories)
@@ -89,9 +91,32 @@ def calibrate_target(histories: Sequence[AnnualHistory], question: Question) -> 
     }
 
 
+def record(
+    histories: Sequence[AnnualHistory], shape: Shape, origins: Sequence[int]
+) -> dict[str, Any] | None:
+    """Return how one question turned out at the given origins; None where it never could.
+
+    The scores are those of `calibrate_target`.
+    """
+    cases = _cases(histories, shape, origins)
+    return _scores(*_ask(histories, shape, cases)[:2]) if cases else None
+
+
+def _cases(
+    histories: Sequence[AnnualHistory], shape: Shape, origins: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return the (origin, series) at which a question can be asked."""
+    return [
+        (origin, i)
+        for origin in origins
+        for i, history in enumerate(histories)
+        if shape.fits(history, origin)
+    ]
+
+
 def _shape(
     histories: Sequence[AnnualHistory], question: Question, latest: int
-) -> tuple[_Shape, list[tuple[int, int]]]:
+) -> tuple[Shape, list[tuple[int, int]]]:
     """Return the longest question with enough past cases, and its (origin, series)."""
     elapsed = max(latest - question.base_year, 0)
     ahead = max(question.target_year - latest, 0)
@@ -99,16 +124,11 @@ def _shape(
     if ahead == 0:  # the target year is in the data: the record of a question one year ahead
         elapsed, ahead = max(elapsed - 1, 0), 1
     years = range(min(min(h.totals) for h in histories), latest + 1)
-    best: tuple[_Shape, list[tuple[int, int]]] = (_Shape(0, 0, 1.0), [])
+    best: tuple[Shape, list[tuple[int, int]]] = (Shape(0, 0, 1.0), [])
     for h in range(min(ahead, len(years)), 0, -1):
         for e in range(min(elapsed, len(years)), -1, -1):
-            shape = _Shape(e, h, 1 - question.reduction / 100 * min((e + h) / span, 1.0))
-            cases = [
-                (origin, i)
-                for origin in years
-                for i, history in enumerate(histories)
-                if shape.fits(history, origin)
-            ]
+            shape = Shape(e, h, 1 - question.reduction / 100 * min((e + h) / span, 1.0))
+            cases = _cases(histories, shape, years)
             origins = len({origin for origin, _ in cases})
             if len(cases) >= LEAST_CASES and origins >= LEAST_ORIGINS:
                 return shape, cases
@@ -118,7 +138,7 @@ def _shape(
 
 
 def _ask(
-    histories: Sequence[AnnualHistory], shape: _Shape, cases: Sequence[tuple[int, int]]
+    histories: Sequence[AnnualHistory], shape: Shape, cases: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_]]:
     probability, happened, target = [], [], []
     for origin in sorted({origin for origin, _ in cases}):
@@ -159,6 +179,9 @@ def _scores(probability: NDArray[np.float64], happened: NDArray[np.bool_]) -> di
                     "cases": int(inside.sum()),
                     "mean_probability": float(probability[inside].mean()),
                     "share_that_happened": float(happened[inside].mean()),
+                    "interval": binomial_interval(
+                        float(happened[inside].mean()), int(inside.sum())
+                    ),
                 }
             )
     return {

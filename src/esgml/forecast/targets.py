@@ -153,7 +153,7 @@ def assess_target(panel: Panel, question: Question, *, seed: int = 0) -> TargetR
         hierarchy = Hierarchy.from_groups([h.key for h in members], panel.groups)
         sums += _sums(hierarchy, members, drift, question, unit, seed)
     calibration = calibrate_target(histories, question)
-    notes = _notes(panel, able, left_out)
+    notes = _notes(panel, histories, able, left_out)
     return TargetReport(question, (*sums, *results), tuple(left_out), calibration, notes)
 
 
@@ -197,7 +197,8 @@ def _reason(history: AnnualHistory | None, question: Question, latest: int) -> s
         return "less than two complete years"
     base = history.totals.get(question.base_year)
     if base is None:
-        return f"no complete base year {question.base_year}"
+        slipped = question.base_year in history.slips
+        return f"no {'usable' if slipped else 'complete'} base year {question.base_year}"
     if base <= 0:
         return f"its base year total is {base:g}, nothing to reduce"
     if question.target_year in history.totals:
@@ -344,7 +345,10 @@ def _result(
 
 
 def _notes(
-    panel: Panel, able: Sequence[AnnualHistory], left_out: Sequence[dict[str, str]]
+    panel: Panel,
+    histories: Sequence[AnnualHistory],
+    able: Sequence[AnnualHistory],
+    left_out: Sequence[dict[str, str]],
 ) -> tuple[str, ...]:
     notes = ["expected values are medians; the projection knows the history and no plans"]
     if panel.frequency.code != "YS":
@@ -354,6 +358,16 @@ def _notes(
         notes.append(
             f"{', '.join(map(str, running))} is not over: completed with the pattern of the"
             " same part of the year before"
+        )
+    closed = [h.key.entity for h in able if start_of(h).total == 0]
+    if closed:
+        more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
+        notes.append(f"emitted nothing last, taken as closed: {', '.join(closed[:3])}{more}")
+    slipped = [f"{h.key.entity} {year}" for h in histories for year in h.slips]
+    if slipped:
+        more = f" and {len(slipped) - 3} more" if len(slipped) > 3 else ""
+        notes.append(
+            f"about 1000 times off its other years, not counted: {', '.join(slipped[:3])}{more}"
         )
     if left_out:
         notes.append(f"{len(left_out)} series are in no sum: see left_out")
