@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from esgml.forecast.annual import NEAR, UNIT
 from esgml.forecast.intervals import FLOOR, Calibration
 
 if TYPE_CHECKING:
@@ -114,9 +115,12 @@ def calibrate_annual(
 def _errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.float64]:
     positive = (actual > 0) & (forecast > 0)
     ratio = np.divide(actual, forecast, out=np.ones_like(actual), where=positive)
-    error = np.minimum(np.abs(np.log(ratio)), FARTHEST)
+    size = np.abs(np.log(ratio))
+    error = np.minimum(size, FARTHEST)
     error = np.where(positive, error, np.where(actual == forecast, 0.0, FARTHEST))
-    known = np.isfinite(actual) & np.isfinite(forecast)
+    # a factor of 1000 is a slip of the unit and says nothing about emissions
+    slipped = np.abs(size - np.log(UNIT)) < np.log(NEAR)
+    known = np.isfinite(actual) & np.isfinite(forecast) & ~slipped
     result: NDArray[np.float64] = np.where(known, error, np.nan)
     return result
 
