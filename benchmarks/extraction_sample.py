@@ -51,8 +51,8 @@ KINDS = {
     "counted": r"\b(?:at least|more than|less than|fewer than|exceed\w*|up to|minimum of"
     r"|maximum of)\s(?:\d[\d ]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty"
     r"|fifty|hundred) (?:\w+ )?(?:employees|persons|people|members|workers|passengers"
-    r"|inhabitants|Member States|animals|customers|vehicles|aircraft|beds|units|countries|undertakings|species|experts"
-    r"|representatives|shareholders|seats|samples)",
+    r"|inhabitants|Member States|animals|customers|vehicles|aircraft|beds|units|countries"
+    r"|undertakings|species|experts|representatives|shareholders|seats|samples)",
     "mass": r"\d\s?(?:tonnes?|kg|kilograms?|grams?|g|mg|µg|t)\b",
     "length, area, volume, speed, temperature": r"\d\s?(?:litres?|l|ml|m3|m2|m|ha|hectares|mm|cm|km"
     r"|metres|miles|°\s?C|km/h|knots|ppm|dB|bar|GT|Hz|MHz|axles|degrees)\b"

@@ -33,6 +33,8 @@ def values(text):
         ("It ends in the first half of 2027.", ["2027-H1"]),
         ("Keep records for three to five years.", ["P3Y", "P5Y"]),
         ("Notify within 72 hours of becoming aware.", ["PT72H"]),
+        ("The 60-hour duration holds, after a delay of 60 minutes or more.", ["PT60H", "PT60M"]),
+        ("It runs up to and including 2031, on at least a daily basis.", ["2031", "R/P1D"]),
     ],
 )
 def test_what_is_found(text, wanted):
@@ -48,6 +50,7 @@ def test_what_is_found(text, wanted):
         "the annual report on the average over 100 years of global warming potential",
         "the Agreement, adopted in Paris on 12 December 2015, and EN 590:2009 or 1,520 mm",
         "Airworthiness Directive (AD) 2002-03-01, AD 2018-25-16 and the 2018 Farm Bill",
+        "2 % of the average daily income, the daily allowance, 4 hours of work",
         "during a 24-hour mean, without delay, for each financial year",
     ],
 )
@@ -72,6 +75,19 @@ def test_recurring_with_its_start_is_dated():
     (item,) = timeline(read("By 31 March each year, starting in 2026, operators shall report."))[0]
     assert item["date"] == "2026-03-31" and item["starts"] == "2026"
     assert item["what"] == "reporting"
+
+
+def test_a_recurrence_starts_from_the_date_before_it():
+    text = "By 1 May 2026, and every three years thereafter, they shall report."
+    _, again = timeline(read(text))[0]
+    assert (again["starts"], again["date"], again["value"]) == ("2026-05-01", "2029-05-01", "R/P3Y")
+
+
+def test_a_limit_that_counts_from_a_date_is_due_at_its_end():
+    (item,) = timeline(read("It shall comply within 18 months of 1 January 2026."))[0]
+    assert item["date"] == "2027-07-01" and item["starts"] == "2026-01-01"
+    (item,) = timeline(read("The power is conferred for five years from 1 July 2025."))[0]
+    assert item["date"] == "2025-07-01" and item["until"] == "2030-07-01"
 
 
 def test_year_only_deadlines_have_their_last_day_where_it_is_named():

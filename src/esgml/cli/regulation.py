@@ -286,7 +286,8 @@ def _show_analysis(text: str, report: dict[str, Any]) -> None:
         ("areas (estimated)", "affected_areas", ["area", "probability"]),
         ("entities", "entities", ["what", "name"]),
     ):
-        items = report[name]
+        # thresholds have a table of their own
+        items = [one for one in report[name] if one.get("what") != "threshold"]
         if not items:
             continue
         more = f", first {_SHOWN} of {len(items)}" if len(items) > _SHOWN else ""

@@ -51,12 +51,20 @@ _NOT = re.compile(
     r"|have|reduce[sd]?|at any time))*(?: \w+)? ?\Z",
     re.IGNORECASE,
 )
+#: "shall not be below 25 or above 90": what is denied goes on after "or".
+_NEITHER = re.compile(
+    r"\b(?:not|neither)(?: (?:be|have|fall|go))? (?:below|above|under|over|exceed|(?:less|more"
+    r"|lower|higher|greater) than) [^.;:]{1,40}? (?:n?or)(?: be)? \Z",
+    re.IGNORECASE,
+)
 _AFTER = (
     (">=", re.compile(
-        r"\s?(?:,? ?(?:or|and) (?:more|above|over|higher|greater|upwards?|larger|older)\b"
+        r"\s?(?:(?: in (?:[a-z]+ )?[a-z]+)?,? ?(?:or|and) (?:more|above|over|higher"
+        r"|greater|upwards?|larger|longer|older)\b(?! than| [\d(])"
         r"|,? at (?:the )?least(?=\s?[.;,)])|\s?\((?:at least|minimum)\))")),
     ("<=", re.compile(
-        r"\s?(?:,? ?(?:or|and) (?:less|below|fewer|lower|under|smaller|younger)\b"
+        r"\s?(?:(?: in (?:[a-z]+ )?[a-z]+)?,? ?(?:or|and) (?:less|below|fewer|lower|under|smaller"
+        r"|shorter|younger)\b(?! than| [\d(])"
         r"|,? at (?:the )?most(?=\s?[.;,)])|\s?\((?:at most|maximum)\))")),
 )  # fmt: skip
 _FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
@@ -132,5 +140,5 @@ def _nearest(before: str) -> tuple[str, int] | None:
     begin, sign = -best[1], best[2]
     negated = _NOT.search(before[:begin])
     if negated:
-        sign, begin = _FLIPPED[sign], negated.start()
-    return sign, begin
+        return _FLIPPED[sign], negated.start()
+    return (_FLIPPED[sign] if _NEITHER.search(before[:begin]) else sign), begin

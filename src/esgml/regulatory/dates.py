@@ -47,14 +47,14 @@ _YEARLY = (
     rf"|(?P<m6>{_MONTH}) (?P<d6>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|,? \d{{4}})"
 )
 _CALENDAR = re.compile(f"{_DATE}|{_YEARLY}")
-_NUMBER = rf"\d{{1,3}}|{SPELLED}"
+_NUMBER = rf"\d{{1,2}} \d{{3}}|\d{{1,3}}|{SPELLED}"
 _UNIT = r"days?|weeks?|months?|years?|hours?|minutes?"
 #: A length of time: number, kind of day, unit.
 LENGTH = re.compile(
     rf"(?<![\w.,/-])(?P<n>{_NUMBER})(?: \((?:\d{{1,3}}"
     r"|[a-z-]+)\))?[ -](?P<kind>(?:(?:consecutive|full|complete|calendar|working|business"
     r"|additional|further|previous|preceding|subsequent|successive|civil|marketing"
-    r"|financial|school|fishing|reporting|accounting|trading|clear"
+    r"|financial|fiscal|operating|school|fishing|reporting|accounting|trading|clear"
     rf"|more)[ -]){{0,2}})(?P<u>{_UNIT})\b",
     re.IGNORECASE,
 )
@@ -72,7 +72,7 @@ RECURRENCE = re.compile(
     rf"\b(?:every (?:(?P<n>{_NUMBER}|second|third|fourth|fifth|other) )?(?P<u>{_UNIT})\b"
     r"|(?P<adverb>annually|yearly|biennially|triennially|biannually|half-yearly|quarterly"
     r"|monthly|weekly|daily)\b"
-    r"|on an? (?P<basis>annual|yearly|biennial|half-yearly|six-monthly|quarterly|monthly"
+    r"|(?:on )?an? (?P<basis>annual|yearly|biennial|half-yearly|six-monthly|quarterly|monthly"
     r"|weekly|daily) basis"
     r"|(?:each|every) (?P<each>(?:calendar |financial |reporting )?year|month|quarter|week"
     r"|day)\b"

@@ -29,8 +29,17 @@ _NOT_LENGTH_BEFORE = re.compile(
 )
 _HOURS_LEAD = re.compile(
     r"\b(?:within|later than|least|for|up to|period of|than|maximum of|next|first|last"
-    r"|every|exceed|exceeding|after|following)(?: the)?(?: (?:first|next|last))? \Z",
+    r"|every|below|exceed|exceeding|after|following|minimum of|total of)(?: the)?"
+    r"(?: (?:first|next|last))? \Z",
     re.IGNORECASE,
+)
+_HOURS_RATE = re.compile(r"-| (?:per|of (?:work|training|operation|teaching))")
+_HOURS_PERIOD = re.compile(
+    r" (?:periods?|duration|notice|time limit|deadline|limit|window|rest period)\b"
+)
+_HOURS_LIMIT = re.compile(
+    r" (?:or (?:more|less|longer)|after|before|following|in advance|prior to|of rest|of"
+    r" (?:becoming|receipt|receiving|being)|in any|at (?:most|least))\b"
 )
 _TWO_LENGTHS = re.compile(
     rf"(?<![\w.,/-])(?P<n>\d{{1,3}}|{SPELLED})(?: (?:to|and|or) |[-–])\Z", re.IGNORECASE
@@ -56,13 +65,7 @@ def lengths(
             or "warming" in text[max(start, match.start() - 120) : match.end() + 60]
         ):
             continue
-        if unit.startswith(("hour", "minute")) and (
-            not _HOURS_LEAD.search(before)
-            or re.match(
-                r"-| (?:per|of (?:work|training|operation|teaching))",
-                text[match.end() : match.end() + 24],
-            )
-        ):
+        if unit.startswith(("hour", "minute")) and not _hours(text, before, match):
             continue
         if whole(match["n"]) == 0:
             continue
@@ -82,6 +85,16 @@ def lengths(
             result.append(Moment(begin, match.end(), "length", dates.length(pair["n"], unit)))
         result.append(_length(text, start, end, match, value, result))
     return result
+
+
+def _hours(text: str, before: str, match: re.Match[str]) -> bool:
+    """Tell whether hours or minutes limit something: an average over hours, or a rate, does not."""
+    after = text[match.end() : match.end() + 40]
+    if "-" in match[0]:
+        return bool(_HOURS_PERIOD.match(after))
+    if _HOURS_LEAD.search(before):
+        return not _HOURS_RATE.match(after)
+    return bool(_HOURS_LIMIT.match(after))
 
 
 def _length(

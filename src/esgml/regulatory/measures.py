@@ -44,6 +44,8 @@ _WRITTEN = {
     "knots": r"knots?\b",
     "nautical miles": r"nautical miles?\b",
     "km2": r"km(?:2|²)|square kilomet(?:re|er)s?\b",
+    "cm2": r"cm(?:2|²)|square centimet(?:re|er)s?\b",
+    "mm2": r"mm(?:2|²)|square millimet(?:re|er)s?\b",
     "m2": r"m(?:2|²)|square met(?:re|er)s?\b|sq\.? ?m\b",
     "m3": r"(?:N?m(?:3|³))|cubic met(?:re|er)s?\b",
     "cm3": r"cm(?:3|³)|cubic centimet(?:re|er)s?\b|cc\b",
@@ -66,6 +68,15 @@ _WRITTEN = {
     "bar": r"bars?\b",
     "kPa": r"kPa\b",
     "MPa": r"MPa\b",
+    "kVA": r"kVA\b",
+    "Ah": r"Ah\b",
+    "kJ": r"kJ\b",
+    "K": r"(?:K|kelvins?)\b",
+    "Bq": r"Bq\b",
+    "mSv": r"mSv\b",
+    "Nm": r"Nm\b",
+    "m/s": r"(?:m/s|met(?:re|er)s per second)\b",
+    "rpm": r"(?:rpm|revolutions per minute)\b",
     "V": r"(?:V|volts?)\b",
     "kV": r"kV\b",
     "Hz": r"Hz\b",
@@ -75,10 +86,12 @@ _WRITTEN = {
     "dB": r"(?:dB(?:\(A\))?(?![a-z])|decibels?\b)",
     "Mbit/s": r"(?:Mbit/s|Mbps|megabits? per second)\b",
     "Gbit/s": r"(?:Gbit/s|Gbps|gigabits? per second)\b",
+    "ppm.h": r"ppm ?[.·*] ?h\b",
     "ppm": r"ppm\b|parts per million\b",
     "ppb": r"ppb\b",
     "population equivalent": r"(?:p\.e\.|pe\b|population equivalents?\b)",
     "allowances": r"(?:emission )?allowances\b",
+    "livestock units": r"(?:livestock units?|LSU)\b",
     "years of age": r"years (?:of age|old)\b",
     "axles": r"axles\b",
     "times": r"times\b(?= (?:the|its|their|that|as|higher|greater|more|larger)\b)",
@@ -117,10 +130,10 @@ CURRENCY_AFTER = (
 )
 #: What a rate is per: "/km", "per tonne".
 PER = (
-    r"(?: ?/ ?| per )(?:(?:kg|g|t|km|kWh|MWh|MJ|GJ|l|litre|Nm3|m3|m2|m³|m²|ha|hectare|tonne"
-    r"|kilogram|kilometre|day|year|hour|month"
-    r"|passenger|vehicle|unit|inhabitant|capita|head|person|allowance|animal|piece|TEU|CO2"
-    r"|100 km)\b|[23³²])(?:/(?:km|MJ|kWh|year))?"
+    r"(?:(?: ?/ ?| per )(?:(?:kg|g|t|km|kWh|MWh|MJ|GJ|l|litre|Nm3|m3|m2|m³|m²|ha|hectare|tonne"
+    r"|kilogram|kilometre|day|year|annum|hour|month|week|minute|second|tkm|pkm"
+    r"|passenger|vehicle|unit|inhabitant|capita|head|person|employee|allowance|animal|piece|TEU|CO2"
+    r"|100 km)\b|[23³²])(?:/(?:km|MJ|kWh|year))?| an? (?:day|year|month|week|hour)\b)"
 )
 _SYMBOLS = [
     (symbol, re.compile(rf"(?:{written})\Z"))
@@ -139,6 +152,7 @@ NORMAL = {
     "µm": (1e-6, "m"), "nautical miles": (1852.0, "m"), "miles": (1609.344, "m"),
     "feet": (0.3048, "m"), "ha": (1e4, "m2"), "km2": (1e6, "m2"), "acres": (4046.8564224, "m2"),
     "l": (1e-3, "m3"), "hl": (0.1, "m3"), "ml": (1e-6, "m3"), "cm3": (1e-6, "m3"),
+    "cm2": (1e-4, "m2"), "mm2": (1e-6, "m2"), "kJ": (1 / 3600, "kWh"),
     "kV": (1e3, "V"), "‰": (0.1, "%"), "kHz": (1e3, "Hz"), "MHz": (1e6, "Hz"), "GHz": (1e9, "Hz"),
     "MPa": (10.0, "bar"), "kPa": (0.01, "bar"), "Gbit/s": (1e3, "Mbit/s"),
     "basis points": (0.01, "percentage points"),

@@ -40,7 +40,8 @@ _SEASON = re.compile(
 _ONE_YEAR = re.compile(
     r"\b(?P<lead>(?:[Bb]y|[Ii]n|[Ff]rom|[Uu]ntil|[Aa]fter|[Bb]efore|[Ss]ince|[Dd]uring"
     r"|[Ff]or|[Aa]s (?:of|from)|[Ss]tarting|beyond|by|in|from|until|till|before|after|since"
-    r"|during|for|as (?:of|from)|starting|beginning|commencing|ending|through|up to|and"
+    r"|(?:until|up to) and including|during|for|as (?:of|from)|starting|beginning|commencing|ending"
+    r"|through|up to|and"
     r"|prior to|(?:no|not) later than|end of|beginning of|start of|years?|the period)"
     r"(?: (?:in|with|from|on|the|of|end|calendar|financial|reporting|marketing|budget"
     r"|budgetary|fishing|academic|compliance|accounting|tax|fiscal|target|and|years?|only"
@@ -69,7 +70,7 @@ _START_OF = re.compile(
 _ADJECTIVE = re.compile(r"(?:quarterly|monthly|weekly|daily|yearly|half-yearly)\Z", re.IGNORECASE)
 _ADVERB_ENDS = re.compile(
     r"\s*(?:[.,;:)]|\Z|(?:thereafter|or|and|to|by|on|if|in|until|the|as|from|unless|for"
-    r"|with|via|at|after) ?)"
+    r"|with|via|at|after)\b ?)"
 )
 
 
@@ -240,7 +241,7 @@ def _single_years(
         if _NOT_A_TIME.search(text, max(start, match.start() - 60), match.start("y")):
             continue
         if match["lead"].lower().split()[0] in ("and", "years", "year", "for") and not re.match(
-            r"(?:and (?:by|in|from|until)|for|years?)\b", match["lead"].lower()
+            r"(?:and (?:by|in|from|until|at the latest)|for|years?)\b", match["lead"].lower()
         ):
             continue
         if match["lead"].endswith(" the") and re.match(

@@ -1,10 +1,12 @@
 """Who must, must not, should or may do what, under which condition.
 
-One statement for each modal verb that binds a clause. What an act says about itself ("This
-Regulation shall enter into force") binds nobody and is left out, as are definitions.
+One statement for each modal verb that binds a clause. What an act says about itself or its words
+("This Regulation shall apply", "shall be considered as", "shall be EUR 3 million") binds nobody
+and is left out. ``who`` names a person or body; a requirement on a thing ("the report shall
+contain") names nobody, and keeps the thing as ``subject``.
 
 Weakness: in a passive sentence ("shall be submitted by the operator") the actor is read from the
-"by" phrase, and is None where there is none; a pronoun ("they shall") is reported as it stands.
+"by" phrase, and is None where there is none; a pronoun is taken for the actor named last.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from esgml.regulatory.actors import is_actor
 from esgml.regulatory.document import Document
 from esgml.regulatory.sentences import trim
+from esgml.regulatory.subjects import CONDITION, actors_in, named, stands_for, subject_of
 
 #: Kind -> how binding it is.
 BINDINGNESS = {
@@ -25,31 +29,43 @@ BINDINGNESS = {
 }
 _MODAL = re.compile(
     r"\b(?:(?P<duty>shall|must|(?:is|are) (?:required|obliged|bound) to|(?:has"
-    r"|have) to)(?P<not>,? not\b|, [^,;.]{3,60}, not\b)?(?P<only> be (?:prohibited"
-    r"|forbidden)\b)?"
+    r"|have) to)(?P<not>,? (?:not(?! later)|neither|never|under no"
+    r" circumstances|in no (?:case|event|circumstances))\b|, [^,;.]{3,60}, not\b)?"
+    r"(?P<only> be (?:prohibited|forbidden)\b)?"
     r"|(?P<ban>may not|cannot|(?:is|are) (?:prohibited|forbidden|not (?:allowed"
     r"|permitted)))\b|(?P<no>(?<=[Nn]o )\w+ (?:shall|may))"
     r"|(?P<advice>should(?: not)?|(?:is|are) (?:encouraged|recommended|invited) to)\b"
     r"|(?P<leave>may)\b)",
 )
-_OF_ITSELF = re.compile(
-    r"(?:\A|\b)(?:this|the present|that) (?:regulation|directive|decision|act|law|article"
-    r"|paragraph|section|chapter|annex|title|part)\Z"
-    r"|\b(?:Articles?|paragraphs?|points?|Annex(?:es)?|Chapters?|Sections?|Titles?"
-    r"|References?|subparagraphs?|provisions?)(?: (?:[\dIVXLC(][\w()]*|[a-z]\)|and|or|to|of"
-    r"|the|this|repealed|Regulation|Directive|first|second|third|subparagraph|,))*\Z",
-    re.IGNORECASE,
+#: What is said of an act, its words, or a legal effect: nobody has to do it.
+_EFFECT = re.compile(
+    r"(?:,[^,;.]{3,60},)? ?(?:(?:not|neither|also|only|therefore|thus|accordingly|then|however"
+    r"|instead|in particular|hereby|automatically|first|exclusively|likewise) |, however, )*"
+    r"(?:enter into force|come into (?:force|effect)|take effect|mean\b|be binding|cease\b|expire\b"
+    r"|consist of|be composed of|have legal personality|have its seat|be without prejudice"
+    r"|be (?:construed|understood|read|deemed|considered|regarded|treated|presumed|eligible"
+    r"|repealed|amended|deleted|replaced|inserted|added|equivalent to|valid\b|admissible"
+    r"|conferred on)"
+    r"|be a committee within|put an end to|affect\b|prejudice\b|preclude\b"
+    r"|be (?:(?:set|fixed) at )?(?:EUR|ECU|USD|€|\d)|continue to apply|remain in force"
+    r"|constitute\b"
+    r"|relate to|refer to|be known as|be called)"
 )
-_SELF_VERB = re.compile(
-    r"\s+(?:not )?(?:enter into force|apply|be binding|come into (?:force|effect)"
-    r"|take effect|be (?:construed|understood|read|deemed|considered|repealed|amended"
-    r"|deleted|replaced)|mean|cease|expire|continue to apply)\b"
+#: What only somebody can do is no effect; what an act or a rule does to itself is one.
+_APPLIES = re.compile(
+    r"(?:,[^,;.]{3,60},)? ?(?:(?:not|neither|also|only|therefore|however|in particular|likewise"
+    r"|accordingly|exclusively|continue to|cease to) |, however, )*apply(?P<it>\b(?= (?:to|from"
+    r"|until|in|as|for|mutatis|only|also|without|where|if|when|with effect|until|on)\b|[.,;:]))?\b"
 )
-_CONDITION = re.compile(
-    r"\A(?:(?:Where|If|When|Whenever|Unless|In (?:the )?(?:case|event) (?:of|that|where)"
-    r"|Provided that|Subject to|Without prejudice to|By way of derogation from|Before|After"
-    r"|Until|By|From|As of|Within|Following)\b)"
+#: A thing that "shall be the place of central administration" is a definition.
+_IS = re.compile(r" (?:also |only |not )?be (?:the|an?|his|her|its|their|one|those|that|to)\b")
+#: "commitments beyond which they have to go" tells of them, and binds nobody.
+_TOLD = re.compile(r"\b(?:which|that|who|whose|where|whether|if|when)\b[^,;:]*\Z", re.IGNORECASE)
+_POWER = re.compile(
+    r" (?:also |only |not )?(?:be (?:empowered|entitled|allowed|permitted|free|able|authori[sz]ed)"
+    r"\b(?! by)|have the (?:right|power|possibility|option|opportunity)\b)"
 )
+_ITEM = re.compile(r"(?:\([a-z0-9]{1,4}\)|[-—–•])")
 _LATER_CONDITION = re.compile(
     r",? (?:unless|where|if|provided that|except (?:where|when|if|that)|only if"
     r"|in so far as|insofar as|on condition that)\b",
@@ -58,30 +74,23 @@ _LATER_CONDITION = re.compile(
 _NUMBER = re.compile(
     r"\A(?:Article \d+[a-z]?\b\.?\s+|[‘“\"]?\d{1,3}[a-z]?\.\s+|\([a-z0-9]{1,5}\)\s+|[-—–•]\s+)+"
 )
-_DETERMINED = re.compile(
-    r"(?:The|the|Each|each|Every|every|Any|any|All|all|No|no|A|a|An|an|Such|such|Those"
-    r"|those|These|these|Both|both|It|it|They|they|He|Member States?|[A-Z][\w’'&-]*)\b"
-)
 _BY_WHOM = re.compile(
     r"\bby ((?:the |an? |each |any )?(?!means|way|virtue|reason|\d"
     r"|[A-Z]?[a-z]*ing\b)[A-Za-z][\w’' -]{2,60}?)(?= (?:in|on|to|within|at|of|for|by|and"
     r"|pursuant|under|with|which|that|no|not|as|before|after|or|every|through|if|where|when"
     r"|unless|following|concerned|responsible)\b|[.,;:]|\Z)"
 )
-_ASIDE = re.compile(
-    r",? (?:when|where|acting|in accordance|within|after|upon|if|as|following|on|in|by|for"
-    r"|with|under|at|before|until|taking|having|pursuant|subject)\b[^,]*\Z"
+_PASSIVE = re.compile(
+    r"(?:(?:not|also|only|always|first|forthwith|immediately|therefore|however|normally|at least)"
+    r" |, [^,;.]{3,80}, )*be (?:[a-z]+ly |also |duly )*(?:[a-z]+(?:ed|en|wn|rne)|laid|paid"
+    r"|held|made|kept|met|sent|put|set|built|borne|brought|given|taken|done|drawn|shown|left|sold|read|found"
+    r"|spent|bound|sought|dealt|led|told|won|split|cut)\b"
+    r"(?: (?:down|up|out|over|on))?"
 )
-_AFTER_HEADING = re.compile(
-    r"(?<=[a-z)] )(?:The|Each|Every|Any|No|Where|Member States?|This|These|Those|In|If|An|A"
-    r"|When|By|From|On|For|Without)\b"
-)
-_PASSIVE = re.compile(r"(?:not )?(?:also )?be \w+(?:ed|n|t|de)\b")
-_ENTERS = re.compile(r"\s+(?:not )?enter into force\b")
-_RELATIVE = re.compile(r"\b(?:which|that|who|whose|where|when|if)\b[^,]*\Z")
-_GOES_ON = re.compile(r"(?:[^.;]*[, ])?(?:and|or|but|then)|")
-_CUT = re.compile(r", (?:and |or |then )?|; | (?:and|or|that) (?=the |they )")
-_PLURAL = re.compile(r"(?:[a-z-]+ ){0,3}[a-z-]+s(?: (?:of|in|with|referred|established) .*)?\Z")
+_RELATIVE = re.compile(r"\b(?:which|that|who)\Z")
+_PARTICIPLE = re.compile(r"(?:ed|en|wn|down|out|up|made|held|given|taken) \Z")
+_PRONOUN = re.compile(r"(?:.*\b)?(?P<p>[Tt]hey|[Ii]t|[Hh]e|(?:[Tt]hese|[Tt]hose))\Z", re.DOTALL)
+_GOES_ON_AFTER = re.compile(r"(?:.*[,;:] ?)?(?:and|or|but)\Z|.*,? and\Z", re.DOTALL)
 _LONGEST = 400
 
 
@@ -101,6 +110,7 @@ def obligations(document: Document) -> list[dict[str, Any]]:
 
 def _found(document: Document) -> Iterator[dict[str, Any]]:
     text = document.text
+    told: tuple[int, int] | None = None  # the actor named last, for pronouns
     for start, end in document.sentences:
         numbered = _NUMBER.match(text[start : start + 60])
         begin = last = start + (numbered.end() if numbered else 0)
@@ -108,40 +118,46 @@ def _found(document: Document) -> Iterator[dict[str, Any]]:
         for match in _MODAL.finditer(text, begin, end):
             clause_start, clause_end = document.clause(match.start())
             clause_start = max(begin, clause_start, last)
-            who = _who(text, clause_start, match.start())
             stretch = text[clause_start : match.start()].strip()
-            if who is None and actor is not None and _GOES_ON.fullmatch(stretch):
-                # "operators shall keep records and shall show them": the actor goes on
-                who = actor
-            subject = text[slice(*who)] if who else stretch
             last = match.end()
-            if _ENTERS.match(text, match.end()) or re.match(
-                r" mean\b", text[match.end() : match.end() + 6]
-            ):
+            if _ITEM.fullmatch(stretch) and (colon := text.rfind(":", start, clause_start)) > 0:
+                # "the inspector: (a) shall check": the list is about what stands before it
+                subject = subject_of(text, document.clause(colon)[0], colon)
+            else:
+                subject = subject_of(text, clause_start, match.start())
+            phrase = text[slice(*subject)] if subject else stretch
+            who = named(text, subject)
+            if _is_effect(text, match, phrase, who is not None):
                 continue
-            itself = _OF_ITSELF.search(subject) or subject in ("It", "They")
-            if itself and _SELF_VERB.match(text, match.end()):
-                continue
-            kind = _kind(match)
             clause_end = _clause_end(text, match.end(), clause_end, end)
-            condition = _condition(text, clause_start, who, match, clause_end)
+            condition = _condition(text, clause_start, subject, match, clause_end)
             action_end = condition[0] if condition and condition[0] > match.end() else clause_end
             action = trim(
                 text, match.end(), max(match.end(), min(action_end, match.end() + _LONGEST))
             )
-            if _PASSIVE.match(text, action[0], action[1]):
-                by = _BY_WHOM.search(text, *action)
-                if by and _is_actor(by[1]):
-                    who = by.span(1)
-                elif not _is_actor(subject):
-                    who = None
+            passive = _PASSIVE.match(text, *action) is not None
+            goes_on = bool(actor and (_GOES_ON_AFTER.match(stretch) or not stretch))
+            if who is not None:
+                actor = told = who
+            elif goes_on:
+                # "operators shall keep records and shall show them": the actor goes on
+                who, subject = actor, None
             else:
-                actor = who or actor
+                if _PRONOUN.fullmatch(phrase):
+                    before = actors_in(text, begin, match.start()) or actor or told
+                    who = stands_for(text, match.end(), phrase, before, passive)
+                    actor = who
+                elif match["duty"] and not _RELATIVE.search(stretch):
+                    actor = None
+            by = _by_whom(text, *action) if passive else None
+            who = by or who
+            kind = _kind(match, text)
             yield {
                 "what": kind,
                 "bindingness": BINDINGNESS[kind],
                 "modal": match[0],
                 "who": document.evidence(*who) if who else None,
+                "subject": document.evidence(*subject) if subject and who is None else None,
                 "action": document.evidence(*action) if action[0] < action[1] else None,
                 "condition": document.evidence(*condition) if condition else None,
                 "evidence": document.evidence(
@@ -150,11 +166,38 @@ def _found(document: Document) -> Iterator[dict[str, Any]]:
             }
 
 
-def _kind(match: re.Match[str]) -> str:
+def _by_whom(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return the actor of a passive verb: not of "rules developed by", another verb's."""
+    verb = _PASSIVE.match(text, start, end)
+    for match in _BY_WHOM.finditer(text, start, end):
+        direct = verb is not None and match.start() <= verb.end() + 1
+        if is_actor(match[1]) and (direct or not _PARTICIPLE.search(text, start, match.start())):
+            return match.span(1)
+    return None
+
+
+def _is_effect(text: str, match: re.Match[str], phrase: str, actor: bool) -> bool:
+    """Tell whether a clause says what an act or a word is, and binds nobody."""
+    if _EFFECT.match(text, match.end()):
+        return True
+    if (match[0].startswith(("is ", "are ", "has ", "have ")) or match["ban"] == "cannot") and (
+        _TOLD.search(text[max(0, match.start() - 120) : match.start()])
+    ):
+        return True
+    if _IS.match(text, match.end()) and not actor:
+        return True
+    applies = _APPLIES.match(text, match.end())
+    if applies is None or actor:
+        return False
+    # "it shall apply to ships" is of a rule, "they shall apply those measures" of somebody
+    return applies["it"] is not None or not _PRONOUN.fullmatch(phrase)
+
+
+def _kind(match: re.Match[str], text: str) -> str:
     if match["ban"] or match["no"] or (match["duty"] and (match["not"] or match["only"])):
         return "prohibition"
     if match["duty"]:
-        return "obligation"
+        return "permission" if _POWER.match(text, match.end()) else "obligation"
     return "recommendation" if match["advice"] else "permission"
 
 
@@ -169,48 +212,11 @@ def _clause_end(text: str, at: int, clause_end: int, end: int) -> int:
     return min(clause_end, at + _LONGEST, end)
 
 
-def _who(text: str, start: int, modal: int) -> tuple[int, int] | None:
-    """Return the noun phrase before a modal: after the last comma that does not close an aside."""
-    start = max(start, modal - 300)
-    for heading in _AFTER_HEADING.finditer(text, start, modal):
-        start = heading.start()
-    stretch = text[start:modal].rstrip(" ,")
-    if re.search(r"\b(?:which|that|who)\Z", stretch):
-        return None  # the clause limits what was just named, and addresses nobody
-    if (aside := _ASIDE.search(stretch)) and aside[0].startswith(","):
-        shorter = stretch[: aside.start()].rstrip(" ,")
-        stretch = shorter if _DETERMINED.match(shorter) and "," not in shorter else stretch
-    cuts = [0, *(m.end() for m in _CUT.finditer(stretch))]
-    for cut in reversed(cuts):
-        part = stretch[cut:]
-        if not part.strip() or _RELATIVE.match(part.lstrip()) or _CONDITION.match(part):
-            continue
-        if _DETERMINED.match(part) or _PLURAL.match(part):
-            first, last = trim(text, start + cut, start + len(stretch))
-            return max(first, last - 200), last
-    return None
-
-
-def _is_actor(subject: str) -> bool:
-    return bool(
-        re.search(r"\b[A-Z]{3,6}\Z", subject.strip())
-        or re.search(
-            r"\b(?:States?|Commission|Council|Parliament|Agency|Authority|authorit(?:y|ies)"
-            r"|undertakings?|operators?|compan(?:y|ies)"
-            r"|manufacturers?|importers?|distributors?|producers?|suppliers?|providers?|persons?"
-            r"|employers?|institutions?|bod(?:y|ies)|parties|party|holders?|owners?|firms?"
-            r"|entit(?:y|ies)|applicants?|they|it)\Z",
-            subject.strip(),
-            re.IGNORECASE,
-        )
-    )
-
-
 def _condition(
     text: str, start: int, who: tuple[int, int] | None, match: re.Match[str], end: int
 ) -> tuple[int, int] | None:
     """Return the condition a clause opens or closes with."""
-    if who and who[0] > start and _CONDITION.match(text[start : who[0]].lstrip()):
+    if who and who[0] > start and CONDITION.match(text[start : who[0]].lstrip()):
         return trim(text, start, start + len(text[start : who[0]].rstrip(" ,")))
     later = _LATER_CONDITION.search(text, match.end(), end)
     return trim(text, later.start() + (text[later.start()] == ","), end) if later else None

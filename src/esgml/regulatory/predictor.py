@@ -107,7 +107,7 @@ class RegulatoryPredictor:
         quantities, of_numbers = thresholds(document)
         duties = obligations(document)
         breaches = sanctions(document, quantities)
-        named = entities(document)
+        named = entities(document) + [_as_entity(one) for one in quantities]
         areas, significance, of_models = self._estimated(document)
         score, parts = impact.score(duties, breaches, named, areas, found, significance, day)
         report |= {
@@ -198,6 +198,19 @@ def _placed(document: Document, item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an estimate with its evidence as a span of the text as given."""
     span = item["evidence"]
     return {**item, "evidence": document.evidence(span["start"], span["end"])}
+
+
+def _as_entity(quantity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a threshold as one of the entities a text names."""
+    return {
+        "what": "threshold",
+        "name": f"{quantity['comparator']} {quantity['amount']}",
+        "mentions": 1,
+        "value": quantity["value"],
+        "unit": quantity["unit"],
+        "comparator": quantity["comparator"],
+        "evidence": quantity["evidence"],
+    }
 
 
 def _bindingness(duties: list[dict[str, Any]]) -> dict[str, Any]:

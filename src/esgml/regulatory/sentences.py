@@ -21,9 +21,13 @@ _ABBREVIATION = re.compile(
 )
 _NUMBERED = re.compile(r"(?:^|[\s‘“\"'])(?:\d{1,3}[a-z]?|[IVXLC]{1,7})$")
 _REFERRED = re.compile(r"[A-Za-z,)%] (\d{1,4})$")
+#: The last group of a number ends a sentence: "EUR 325 000."
+_GROUPED = re.compile(r"\d \d{3}$")
 _NEXT = re.compile(r"\s+(?:[‘“\"'(\[]*[A-ZÀ-Þ0-9]|[—–•-]\s|\([a-z0-9]{1,5}\))")
 _HEADING = re.compile(
-    r"(?<=\s)(?=[‘“\"']?\d{1,3}[a-z]?\.\s+[A-Z‘“\"'])|(?<=\s)(?=Article \d{1,3}[a-z]? [A-Z])"
+    # the last group of "EUR 325 000. Certificates" is no paragraph number
+    r"(?<=\s)(?=[‘“\"']?[1-9]\d{0,2}[a-z]?\.\s+[A-Z‘“\"'])(?<!\d )(?<!(?:EUR|ECU|USD) )"
+    r"|(?<=\s)(?=Article \d{1,3}[a-z]? [A-Z])"
 )
 _REFERS = re.compile(
     r"(?:Articles?|Rules?|[Pp]aragraphs?|[Pp]oints?|Annex|No|Nos|Part|Title|Chapter|Section|and|or|to|in|of|,)\s+\Z"
@@ -46,6 +50,8 @@ def _is_end(text: str, stop: int, end: int) -> bool:
     before = text[max(0, stop - 16) : stop]
     if text[stop] == "." and (_ABBREVIATION.search(before) or _NUMBERED.search(before)):
         # a number that ends a sentence is told from one that starts a paragraph by what is before
+        if _GROUPED.search(before):
+            return _NEXT.match(text, end) is not None
         number = _REFERRED.search(before)
         if number is None or _NEXT.match(text, end) is None:
             return False

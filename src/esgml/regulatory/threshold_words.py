@@ -99,7 +99,6 @@ STOP_WORDS = frozenset(
         "no",
         "any",
         "each",
-        "other",
         "such",
         "following",
         "year",

@@ -14,19 +14,21 @@ import re
 from typing import Any
 
 from esgml.regulatory import comparators, measures
+from esgml.regulatory.counted import Found, counts, sign_of
 from esgml.regulatory.document import Document
 from esgml.regulatory.numerals import DIGITS, SCALE, SPELLED, decimal_comma, value_of
-from esgml.regulatory.threshold_words import ABOUT, NO_NOUN, STOP_WORDS
+from esgml.regulatory.threshold_words import ABOUT
+from esgml.regulatory.unitless import MULTIPLES, fraction, unitless
 
 _NUMBER = rf"(?:{DIGITS}){SCALE}?|(?:{SPELLED}){SCALE}?"
 _MONEY = re.compile(
     rf"(?<![\w.])(?P<c1>{measures.CURRENCY_BEFORE}) ?(?P<n1>(?:{DIGITS})(?:{SCALE}|m\b"
-    r"|bn\b)?)(?:(?: to | and |[-–])"
-    rf"(?:{measures.CURRENCY_BEFORE} ?)?(?P<n1b>(?:{DIGITS}){SCALE}?))?"
+    rf"|bn\b)?|(?:{SPELLED}){SCALE})(?:(?: to | and |[-–])"
+    rf"(?P<second>(?:{measures.CURRENCY_BEFORE} ?)?(?P<n1b>(?:{DIGITS}){SCALE}?)))?"
     rf"|(?<![\w.,/])(?P<n2>{_NUMBER}) ?(?P<c2>{measures.CURRENCY_AFTER})",
 )
 _QUANTITY = re.compile(
-    rf"(?<![\w.,/°(])(?P<n>{_NUMBER})(?: ?"
+    rf"(?<![\w.,/°])(?P<n>{_NUMBER})(?P<gap> ?"
     rf"|-)(?P<u>{measures.UNIT})(?P<per>{measures.PER})?(?![\w])",
     re.IGNORECASE,
 )
@@ -35,31 +37,19 @@ _FIRST_OF_TWO = re.compile(
     r"|not more than) )\Z",
     re.IGNORECASE,
 )
-_COUNT = re.compile(
-    rf"\b(?P<n>(?i:{_NUMBER}))(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}"
-    rf"|[a-z-]+)\))? (?P<words>(?:[a-z][a-z-]+ ){{0,3}}?(?:[A-Z][a-z]+ )?)"
-    rf"(?P<noun>[A-Za-z]{{2,}}s|people|children|women|staff|personnel)\b",
-)
 _AGE = re.compile(
     r"\b(?:aged |age group )(?:between |from |over |under "
     r"|at least )?(?P<a>\d{1,3})(?: years)?"
-    r"(?:(?: to | and |-)(?P<b>\d{1,3}))?(?! %)"
+    r"(?:(?: to | and |-)(?P<b>\d{1,3}))?(?! %| months| weeks| days|\d)"
     r"|\bages? (?:of )?(?:between )?(?P<c>\d{1,3})(?:(?: to | and "
     r"|-)(?P<d>\d{1,3}))?(?! ?%|\w)"
     r"|\bage\b[^.;:]{0,60} (?:fixed|set) at (?P<e>\d{1,3}) years"
 )
 _A_YEAR = re.compile(r"(?:19|20)\d{2}")
-#: The one threshold without a unit that matters here: of a refrigerant.
-_WARMING = re.compile(
-    r"\b(?:[Gg]lobal [Ww]arming [Pp]otential"
-    rf"|GWP)\b(?: \(GWP\))?(?: (?!year)[a-z]+){{0,6}} (?P<n>{DIGITS})(?![\w-])"
-)
-_FRACTION = re.compile(
-    r"\b(?P<f>(?:one|two|three|four)[- ](?:thirds?|quarters?|fifths?)|(?:one[- ])?half"
-    r"|a (?:third|quarter))(?= (?:of|majority)\b)",
-    re.IGNORECASE,
-)
-_FRACTIONS = {"third": 3, "quarter": 4, "fifth": 5, "half": 2}
+_NEGATIVE = re.compile(r"(?:^|[\s(])(?:[–−-] ?|minus )\Z")
+_TEMPERATURES = ("°C", "K")
+#: A letter right after a number is a unit only where no article is meant: "Articles 48k and 48l".
+_LETTERED = re.compile(r"\b(?:Articles?|points?|paragraphs?|Annex(?:es)?)\b[^.;:]{0,60}\Z")
 _REFERS = re.compile(
     r"\b(?:Articles?|Art\.|paragraphs?|points?|Annex(?:es)?|No|Nos|Parts?|Sections?"
     r"|Chapters?|Titles?|Tables?|columns?|footnotes?|[Cc]ategor(?:y|ies)|[Cc]lass(?:es)?"
@@ -79,8 +69,9 @@ def thresholds(document: Document) -> tuple[list[dict[str, Any]], list[dict[str,
     Returns
     -------
     items : list of dict
-        ``value``, ``unit`` (a symbol, or the counted thing), ``comparator`` (``>=``, ``>``,
-        ``<=``, ``<``, ``=``), ``what`` (what it is about, as far as the clause says),
+        ``value``, ``unit`` (a symbol, or the counted thing; empty where there is none),
+        ``amount`` (number and unit as written), ``comparator`` (``>=``, ``>``, ``<=``, ``<``,
+        ``=``), ``what`` (what it is about, as far as the clause says),
         ``normalised`` (value and unit, for physical units), ``per`` where it is a rate,
         ``subject`` (evidence) and ``evidence``.
     warnings : list of dict
@@ -105,7 +96,7 @@ class _Reader:
     def read(self, start: int, end: int) -> None:
         """Add the quantities of the sentence ``text[start:end]``."""
         text = self.document.text
-        found: list[tuple[int, int, str, str, str]] = []
+        found: list[Found] = []
 
         def free(a: int, b: int) -> bool:
             return all(b <= one[0] or a >= one[1] for one in found)
@@ -118,7 +109,7 @@ class _Reader:
                     scale[0] if scale and not re.search(SCALE, match["n1"]) else ""
                 )
                 found.append((match.start(), match.end("n1"), first, unit, ""))
-                found.append((match.start("n1b"), match.end("n1b"), match["n1b"], unit, ""))
+                found.append((*match.span("second"), match["n1b"], unit, ""))
             else:
                 number = match["n1"] or match["n2"]
                 found.append(
@@ -140,25 +131,23 @@ class _Reader:
                 unit, per = unit + per.replace(" ", ""), ""
             if len(match["u"]) == 1 and match["u"] != "%" and not _plain_symbol(match["u"]):
                 continue
+            lead = text[max(start, match.start() - 80) : match.start()]
+            if len(match["u"]) == 1 and not match["gap"] and _LETTERED.search(lead):
+                continue
             self._first_of_two(text, start, match, unit, per, found)
-            found.append((match.start(), match.end(), match["n"], unit, per))
-        found += [
-            (*match.span("n"), match["n"], "GWP", "")
-            for match in _WARMING.finditer(text, start, end)
-        ]
-        found += [
-            (*match.span(), match[0], "share", "")
-            for match in _FRACTION.finditer(text, start, end)
-            if free(*match.span())
-        ]
-        found += [one for one in self._counts(start, end) if free(*one[:2])]
+            sign = unit in _TEMPERATURES and _NEGATIVE.search(lead)
+            first = match.start() - (len(sign[0].lstrip(" (")) if sign else 0)
+            found.append((first, match.end(), ("-" if sign else "") + match["n"], unit, per))
+        for one in [*counts(text, start, end, _REFERS), *unitless(text, start, end)]:
+            if free(*one[:2]):
+                found.append(one)
         previous: tuple[int, str, str] | None = None
         for first, last, number, unit, per in sorted(found):
             previous = self._add(start, end, first, last, number, unit, per, previous)
 
     def _first_of_two(
         self, text: str, start: int, match: re.Match[str], unit: str, per: str,
-        found: list[tuple[int, int, str, str, str]],
+        found: list[Found],
     ) -> None:  # fmt: skip
         """Add the numbers that share the unit of the last: "between 6 and 40 km/h"."""
         at = match.start()
@@ -178,41 +167,12 @@ class _Reader:
             found.append((other.start("n"), other.end("n"), other["n"], unit, per))
             at = other.start()
 
-    def _counts(self, start: int, end: int) -> list[tuple[int, int, str, str, str]]:
-        """Return counted things that are compared: "more than 12 passengers"."""
-        text, found = self.document.text, []
-        for match in _COUNT.finditer(text, start, end):
-            if match["n"].lower() in ("one", "1", "zero") or _A_YEAR.fullmatch(match["n"]):
-                continue
-            words = match["words"].split()
-            if (
-                match["noun"].lower() in NO_NOUN
-                or match["noun"].endswith(("ous", "ss", "us", "is"))
-                or any(w.lower() in STOP_WORDS for w in words)
-            ):
-                continue
-            before = text[max(start, match.start() - 12) : match.start()]
-            if _REFERS.search(before) or re.search(r"[\w.,/(]\Z", before):
-                continue
-            sign, _ = comparators.comparator(
-                text, start, match.start(), match.start() + len(match["n"])
-            )
-            if sign == "=" and not match["or"]:
-                continue
-            noun = f"Member {match['noun']}" if words[-1:] == ["Member"] else match["noun"]
-            found.append((*match.span(), match["n"], noun, ""))
-        return found
-
     def _add(
         self, start: int, end: int, first: int, last: int, number: str, unit: str, per: str,
         previous: tuple[int, str, str] | None,
     ) -> tuple[int, str, str]:  # fmt: skip
         text = self.document.text
-        value: float
-        if unit == "share":
-            value, doubtful = _fraction(number), False
-        else:
-            value, doubtful = value_of(number, self.comma)
+        value, doubtful = self._value(number, unit)
         value = int(value) if float(value).is_integer() else value
         number_end = first + len(number) if text[first : first + len(number)] == number else last
         sign, begin = comparators.comparator(text, start, first, last)
@@ -225,6 +185,8 @@ class _Reader:
             sign = "<="
         elif unit == "years of age" and sign == "=":
             sign = _age_sign(text, lead, last)
+        elif sign == "=" and (told := sign_of(text, start, first, last)) != "=":
+            sign = told
         elif sign == "=" and previous is not None:
             near, same = first - previous[0] < 8, unit == previous[2]
             if (near or same) and comparators.joined(text, previous[0], first):
@@ -236,9 +198,10 @@ class _Reader:
             "value": value,
             "unit": unit,
             "comparator": sign,
+            "amount": text[first:last],
         }
         if per:
-            item["per"] = re.sub(r"\A(?:/|per)\s*", "", per)
+            item["per"] = re.sub(r"\A(?:/|per\b|an?\b)\s*", "", per)
         normal = measures.normal(value, unit)
         if normal[1] != unit:
             item["normalised"] = {"value": normal[0], "unit": normal[1]}
@@ -259,6 +222,14 @@ class _Reader:
             )
         return last, sign, unit
 
+    def _value(self, number: str, unit: str) -> tuple[float, bool]:
+        if unit == "share":
+            return fraction(number), False
+        if number.lower() in MULTIPLES:
+            return MULTIPLES[number.lower()], False
+        value, doubtful = value_of(number.lstrip("-"), self.comma)
+        return (-value if number.startswith("-") else value), doubtful
+
     def _about(self, first: int, last: int) -> str:
         """Return what the quantity is about: the nearest word of its clause that says so."""
         start, end = self.document.clause(first)
@@ -276,7 +247,7 @@ class _Reader:
 
 def _plain_symbol(unit: str) -> bool:
     """Tell whether a one-letter unit is written as its symbol is: "5 t", not "5 T"."""
-    return unit in "tgmlVW"
+    return unit in "tgmlVWK"
 
 
 def _age_sign(text: str, lead: str, last: int) -> str:
@@ -286,10 +257,3 @@ def _age_sign(text: str, lead: str, last: int) -> str:
     if re.search(r"\baged? (?:group |of )?\d{1,3}(?: years)?(?: to |-)\Z", lead):
         return "<="
     return ">=" if re.search(r"minimum age\b", lead) else "="
-
-
-def _fraction(text: str) -> float:
-    words = re.split(r"[- ]", text.lower())
-    below = next(n for name, n in _FRACTIONS.items() if words[-1].rstrip("s") == name)
-    above = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4}.get(words[0], 1)
-    return round(above / below, 6)

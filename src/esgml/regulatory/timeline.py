@@ -32,6 +32,9 @@ _THIS_ACT = re.compile(
     r"(?:This|The present) (?:Regulation|Directive|Decision|Act|Law|Order) (?:shall "
     r"|will )?(?:enters?|appl(?:y|ies)|be applicable|comes?)",
 )
+_BY_ITS_END = re.compile(r"\b(?:within|later than|by|latest)\b")
+#: "by 1 May 2026 and every three years thereafter": the recurrence starts from the date.
+_FROM_THEN = re.compile(r",? and\b")
 _IT = re.compile(r"\A(?:It|They) shall (?:apply|enter)")
 
 
@@ -44,7 +47,8 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
         ``date`` (ISO; a year alone where the text gives no more; None where only relative),
         ``what`` (see `roles.ROLES`), ``kind`` (``date``, ``period``, ``length``, ``recurring``),
         ``value`` (ISO 8601: ``2027-07-10``, ``2021/2027``, ``P24M``, ``--03-31``, ``R/P4Y``),
-        ``until`` for the end of a period, ``relation`` and ``anchor`` for a relative limit,
+        ``until`` for the end of a period, ``starts`` for what a recurrence or a limit counts
+        from, ``relation`` and ``anchor`` for a relative limit,
         ``evidence``.
     warnings : list of dict
         ``contradiction``, ``impossible_date``: code, message, evidence.
@@ -57,7 +61,7 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
         sentence = document.text[start:end]
         found = moments(document.text, start, end)
         whole_act = bool(_THIS_ACT.match(sentence) or (_IT.match(sentence) and previous))
-        for moment in found:
+        for moment, before in zip(found, [None, *found], strict=False):
             evidence = document.evidence(moment.start, moment.end)
             if moment.kind == "impossible":
                 warnings.append(
@@ -68,7 +72,7 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
                     }
                 )
                 continue
-            item = _item(document, moment, start, end)
+            item = _item(document, moment, start, end, before)
             if item.get("anchor") and moment.anchor is not None and moment.anchor[1] > moment.end:
                 evidence = document.evidence(moment.start, moment.anchor[1])
             item["evidence"] = evidence
@@ -85,7 +89,9 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
     return items, warnings
 
 
-def _item(document: Document, moment: Moment, start: int, end: int) -> dict[str, Any]:
+def _item(
+    document: Document, moment: Moment, start: int, end: int, before: Moment | None
+) -> dict[str, Any]:
     clause = document.clause(moment.start)
     what = role(moment, document.text, *clause)
     if what in ("deadline", "period"):
@@ -116,8 +122,17 @@ def _item(document: Document, moment: Moment, start: int, end: int) -> dict[str,
             except ValueError:
                 ends = None
             item["until"] = ends.isoformat() if ends else None
+            if ends and moment.relation == "after" and _BY_ITS_END.search(moment.lead):
+                # "within 18 months of 1 January 2026" is due at the end
+                item |= {"date": item["until"], "starts": first}
         else:
             item["until"] = last
+    elif moment.kind == "recurring" and moment.value.startswith("R/") and before is not None:
+        follows = _FROM_THEN.match(document.text, before.end, moment.start + 4)
+        if follows and len(before.value) == 10 and before.kind == "date":
+            item["starts"] = before.value
+            following = dates.add(dt.date.fromisoformat(before.value), moment.value[2:])
+            item["date"] = following.isoformat() if following else None
     elif moment.kind == "recurring" and moment.starts:
         item["starts"] = moment.starts
         day = moment.value.removeprefix("-")
