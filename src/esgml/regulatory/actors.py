@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from esgml.regulatory.names import COUNTRIES
+
 _NOUNS = r"""
     ENTSO(?:s|-E|G)? accountants? administrators? advis[eo]rs? agenc(?:y|ies) aifms? airlines?
     airports? applicants? assembly assessors? associations? auditors? authorit(?:y|ies) bank
@@ -43,6 +45,7 @@ _NOUNS = r"""
     verifiers? veterinarians? workers?
 """
 _ACTOR = re.compile(rf"(?:{'|'.join(_NOUNS.split())})\Z", re.IGNORECASE)
+_STATES = frozenset([*COUNTRIES, "Kingdom"])
 #: Bodies known by their letters; funds and quantities have letters too.
 _ACRONYM = re.compile(r"[A-Z]{3,8}s?\Z")
 _NO_BODY = frozenset(
@@ -130,6 +133,7 @@ def _names(words: str, last: str) -> bool:
         return False
     return bool(
         _ACTOR.match(last)
+        or last in _STATES
         or _ACRONYM.match(last)
         or _SERVICE.search(words)
         or _ONE.search(words)

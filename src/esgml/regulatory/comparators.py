@@ -34,7 +34,8 @@ _BEFORE = {
         r"|to the extent of"
     ),
     ">": (
-        r"more than|greater than|higher than|larger than|longer than|heavier than|over|above"
+        r"exceed(?:s|ed|ing)? (?:the|an?) (?:limit|threshold|ceiling|maximum)(?: value)?(?= of)"
+        r"|more than|greater than|higher than|larger than|longer than|heavier than|over|above"
         r"|exceed(?:s|ed|ing)?|in excess of|beyond|surpass(?:es|ed|ing)?|older than"
     ),
     "<": (
@@ -53,7 +54,7 @@ _NOT = re.compile(
 )
 #: "shall not be below 25 or above 90": what is denied goes on after "or".
 _NEITHER = re.compile(
-    r"\b(?:not|neither)(?: (?:be|have|fall|go))? (?:below|above|under|over|exceed|(?:less|more"
+    r"\b(?:not|neither)(?: \w+)? (?:below|above|under|over|exceed|(?:less|more"
     r"|lower|higher|greater) than) [^.;:]{1,40}? (?:n?or)(?: be)? \Z",
     re.IGNORECASE,
 )

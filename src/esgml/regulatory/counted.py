@@ -19,7 +19,7 @@ _COUNT = re.compile(
     rf"\b(?P<n>(?i:{_NUMBER}))(?P<or> or (?:more|fewer|less))?(?: \((?:\d{{1,4}}"
     r"|[a-z-]+)\))? (?P<words>(?:natural or legal |legal or natural )?(?:[a-z][a-z-]+ ){0,3}?"
     r"(?:[A-Z][A-Za-z]* ){0,2})"
-    r"(?P<noun>[A-Za-z]{2,}s|people|children|women|staff|personnel)\b",
+    r"(?P<noun>[A-Za-z]{2,}(?<!ou)(?<!s)(?<!u)(?<!i)s|people|children|women|staff|personnel)\b",
 )
 _FIRST_OF_TWO = re.compile(
     rf"\b(?:between|from|with|of|employ(?:s|ing)?|having) (?P<n>{_NUMBER})"
@@ -81,8 +81,4 @@ def sign_of(text: str, start: int, first: int, last: int) -> str:
 
 
 def _is_no_thing(noun: str, words: list[str]) -> bool:
-    return (
-        noun.lower() in NO_NOUN
-        or noun.endswith(("ous", "ss", "us", "is"))
-        or any(word.lower() in STOP_WORDS for word in words)
-    )
+    return noun.lower() in NO_NOUN or any(word.lower() in STOP_WORDS for word in words)

@@ -27,6 +27,7 @@ _NOT_LENGTH_BEFORE = re.compile(
     r"|mean over)(?: (?:at least|over|under))? \Z",
     re.IGNORECASE,
 )
+_ANY_NUMBER = re.compile(r"(?<!no )(?<!not )\b(?:more than|at least) \Z")
 _HOURS_LEAD = re.compile(
     r"\b(?:within|later than|least|for|up to|period of|than|maximum of|next|first|last"
     r"|every|below|exceed|exceeding|after|following|minimum of|total of)(?: the)?"
@@ -69,6 +70,8 @@ def lengths(
             continue
         if whole(match["n"]) == 0:
             continue
+        if match["n"].lower() in ("one", "1") and match["kind"] and _ANY_NUMBER.search(before):
+            continue  # "during more than one financial year" sets no length
         value = dates.length(match["n"], unit)
         if _INTERVALS.search(before) or re.match(
             r"[- ]intervals?\b", text[match.end() : match.end() + 12]

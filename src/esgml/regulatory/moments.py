@@ -33,6 +33,7 @@ _NO_YEARS_BEFORE = re.compile(
     r"(?:\b(?:No|Nos|EN|ISO|IEC|SAE|UN|point|Article|Regulation|Directive|Decision|ED-"
     r"|CEN)\s?|[/:])\Z"
 )
+_NAMED_FOR = re.compile(r"[A-Z][a-z]+ (?:Regulation|Directive|Decision|Act|Law) for \Z")
 _SEASON = re.compile(
     rf"(?<![\d/])(?P<a>{_YEAR})/(?P<b>{_YEAR}|\d{{2}})(?= (?:marketing|school|financial"
     r"|fishing|wine|academic|milk|sugar) years?\b)"
@@ -53,6 +54,7 @@ _PART_OF_YEAR = re.compile(
     rf"\b(?P<nth>first|second|third|fourth) (?P<part>half|quarter) of (?P<y>{_YEAR})(?![\d/])",
     re.IGNORECASE,
 )
+_MID_YEAR = re.compile(rf"\b(?:mid|early|late)[- ](?P<y>{_YEAR})(?![\d/])", re.IGNORECASE)
 _MORE_YEARS = re.compile(
     rf"(?:,? and (?:in |by |from )?|, (?:in |by )?|,? or (?:in )?)(?P<y>{_YEAR})(?![\d/]"
     rf"|[.,-]\d|\s?[-–—]\s?\d){_BASE}"
@@ -129,6 +131,9 @@ def moments(text: str, start: int, end: int) -> list[Moment]:
     for moment in _recurring(text, start, end, found):
         if free(moment.start, moment.end):
             take(moment)
+    for match in _MID_YEAR.finditer(text, start, end):
+        if free(*match.span()):
+            take(Moment(*match.span(), "date", match["y"]))
     for match in _PART_OF_YEAR.finditer(text, start, end):
         if free(*match.span()):
             part = ("first", "second", "third", "fourth").index(match["nth"].lower()) + 1
@@ -197,6 +202,8 @@ def _year_periods(text: str, start: int, end: int) -> Iterator[Moment]:
                 r"\b(?:between|from)(?: the)?(?: years?)? \Z", before
             ):
                 continue
+            if _NAMED_FOR.search(before):
+                continue  # "the Common Provisions Regulation for 2021-2027" is a name
             if not 0 < int(last) - int(first) <= 60 or _NO_YEARS_BEFORE.search(before):
                 continue
             yield Moment(match.start(), match.end(), "period", f"{first}/{last}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 _COUNTRIES = """
-    Austria Belgium Bulgaria Croatia Cyprus Denmark Estonia Finland France Germany Greece Hungary
-    Ireland Italy Latvia Lithuania Luxembourg Malta Netherlands Poland Portugal Romania Slovakia
-    Slovenia Spain Sweden Norway Iceland Liechtenstein Switzerland Türkiye Ukraine Japan China India
-    Australia Canada Brazil Mexico Singapore Indonesia Chile Colombia Argentina Kenya Nigeria
-    Vietnam Thailand Philippines Malaysia Russia Israel
+    Austria Belgium Bulgaria Croatia Cyprus Denmark Estonia Finland France Germany Greece
+    Hungary Ireland Italy Latvia Lithuania Luxembourg Malta Netherlands Poland Portugal
+    Romania Slovakia Slovenia Spain Sweden Norway Iceland Liechtenstein Switzerland Türkiye
+    Ukraine Japan China India Australia Canada Brazil Mexico Singapore Indonesia Chile
+    Colombia Argentina Kenya Nigeria Vietnam Thailand Philippines Malaysia Russia Israel
 """
+COUNTRIES = tuple(_COUNTRIES.split())
 #: Jurisdiction -> how texts write it.
 JURISDICTIONS = {
     "European Union": r"European Union|(?<!African )(?<!Soviet )(?<!Credit )\bUnion\b|EU\b"
@@ -17,7 +18,7 @@ JURISDICTIONS = {
     "United States": r"United States|U\.S\.|USA\b",
     "California": r"California",
     "United Kingdom": r"United Kingdom|UK\b|Great Britain|England|Scotland|Wales",
-    **{name: name for name in _COUNTRIES.split()},
+    **{name: name for name in COUNTRIES},
     "Czechia": r"Czechia|Czech Republic",
     "New Zealand": r"New Zealand",
     "South Africa": r"South Africa",

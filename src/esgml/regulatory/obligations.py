@@ -17,6 +17,7 @@ from typing import Any
 
 from esgml.regulatory.actors import is_actor
 from esgml.regulatory.document import Document
+from esgml.regulatory.numerals import SPELLED
 from esgml.regulatory.sentences import trim
 from esgml.regulatory.subjects import CONDITION, actors_in, named, stands_for, subject_of
 
@@ -44,18 +45,30 @@ _EFFECT = re.compile(
     r"(?:enter into force|come into (?:force|effect)|take effect|mean\b|be binding|cease\b|expire\b"
     r"|consist of|be composed of|have legal personality|have its seat|be without prejudice"
     r"|be (?:construed|understood|read|deemed|considered|regarded|treated|presumed|eligible"
-    r"|repealed|amended|deleted|replaced|inserted|added|equivalent to|valid\b|admissible"
+    r"|equivalent to|valid\b|admissible"
     r"|conferred on)"
     r"|be a committee within|put an end to|affect\b|prejudice\b|preclude\b"
-    r"|be (?:(?:set|fixed) at )?(?:EUR|ECU|USD|€|\d)|continue to apply|remain in force"
-    r"|constitute\b"
-    r"|relate to|refer to|be known as|be called)"
+    r"|be:? (?:(?:set|fixed) at )?(?:\([a-z]\) )?(?:EUR|ECU|USD|€|\d|zero|equal to"
+    rf"|(?:{SPELLED})\b)"
+    r"|continue to apply"
+    r"|remain in force|constitute\b|relate to|refer to|be known as|be called)"
 )
 #: What only somebody can do is no effect; what an act or a rule does to itself is one.
 _APPLIES = re.compile(
     r"(?:,[^,;.]{3,60},)? ?(?:(?:not|neither|also|only|therefore|however|in particular|likewise"
     r"|accordingly|exclusively|continue to|cease to) |, however, )*apply(?P<it>\b(?= (?:to|from"
     r"|until|in|as|for|mutatis|only|also|without|where|if|when|with effect|until|on)\b|[.,;:]))?\b"
+)
+#: What is done to the text of an act.
+_AMENDS = re.compile(r" (?:also )?be (?:repealed|amended|deleted|replaced|inserted|added)\b")
+_PROVISION = re.compile(
+    r"\b(?:[Ff]ollowing|[Pp]aragraphs?|Articles?|[Pp]oints?|Annex(?:es)?|[Ww]ords?|[Ss]entences?"
+    r"|[Tt]itle|[Ss]ections?|[Ii]ndents?|[Tt]ext|Regulation|Directive|Decision|[Ss]ubparagraphs?"
+    r"|table)\b"
+)
+#: A passive whose subject is bound: "Member States shall be obliged to".
+_BOUND = re.compile(
+    r"(?:also |only |not )?be (?:obliged|required|bound|prohibited|forbidden|prevented|held)\b"
 )
 #: A thing that "shall be the place of central administration" is a definition.
 _IS = re.compile(r" (?:also |only |not )?be (?:the|an?|his|her|its|their|one|those|that|to)\b")
@@ -66,6 +79,7 @@ _POWER = re.compile(
     r"\b(?! by)|have the (?:right|power|possibility|option|opportunity)\b)"
 )
 _ITEM = re.compile(r"(?:\([a-z0-9]{1,4}\)|[-—–•])")
+_ITEM_PRONOUN = re.compile(r"\([a-z0-9]{1,4}\) (?:they|it)", re.IGNORECASE)
 _LATER_CONDITION = re.compile(
     r",? (?:unless|where|if|provided that|except (?:where|when|if|that)|only if"
     r"|in so far as|insofar as|on condition that)\b",
@@ -88,9 +102,15 @@ _PASSIVE = re.compile(
     r"(?: (?:down|up|out|over|on))?"
 )
 _RELATIVE = re.compile(r"\b(?:which|that|who)\Z")
-_PARTICIPLE = re.compile(r"(?:ed|en|wn|down|out|up|made|held|given|taken) \Z")
+_PARTICIPLE = re.compile(r"(?:ed|en|wn|down|out|up|made|held|set|put|sent|kept|paid|built) \Z")
+_ANOTHER_VERB = re.compile(
+    r"\b(?:that|which|who|such a way|so as|in order|where|if|when|unless)\b|\bto (?!(?:the|an?|each"
+    r"|any|every|all|its|their|his|those|these|such|other|another|one)\b|[A-Z])"
+)
 _PRONOUN = re.compile(r"(?:.*\b)?(?P<p>[Tt]hey|[Ii]t|[Hh]e|(?:[Tt]hese|[Tt]hose))\Z", re.DOTALL)
-_GOES_ON_AFTER = re.compile(r"(?:.*[,;:] ?)?(?:and|or|but)\Z|.*,? and\Z", re.DOTALL)
+_GOES_ON_AFTER = re.compile(
+    r"(?:.*[,;:] ?)?(?:and|or|but)\Z|.*,? and\Z|(?:.*,? )?and, [^,]{3,60},?\Z", re.DOTALL
+)
 _LONGEST = 400
 
 
@@ -137,21 +157,29 @@ def _found(document: Document) -> Iterator[dict[str, Any]]:
             )
             passive = _PASSIVE.match(text, *action) is not None
             goes_on = bool(actor and (_GOES_ON_AFTER.match(stretch) or not stretch))
-            if who is not None:
+            if who is not None and passive and not _BOUND.match(text, *action):
+                who, actor, told = (
+                    None,
+                    who,
+                    who,
+                )  # "applicants shall be informed" binds somebody else
+            elif who is not None:
                 actor = told = who
             elif goes_on:
                 # "operators shall keep records and shall show them": the actor goes on
                 who, subject = actor, None
             else:
-                if _PRONOUN.fullmatch(phrase):
+                if _PRONOUN.fullmatch(phrase) and _ITEM_PRONOUN.fullmatch(stretch):
+                    who = None  # an item of a list goes on about what the list is about
+                elif _PRONOUN.fullmatch(phrase):
                     before = actors_in(text, begin, match.start()) or actor or told
                     who = stands_for(text, match.end(), phrase, before, passive)
                     actor = who
                 elif match["duty"] and not _RELATIVE.search(stretch):
-                    actor = None
+                    actor = told = None
             by = _by_whom(text, *action) if passive else None
             who = by or who
-            kind = _kind(match, text)
+            kind = "prohibition" if phrase.startswith(("No ", "no ")) else _kind(match, text)
             yield {
                 "what": kind,
                 "bindingness": BINDINGNESS[kind],
@@ -171,6 +199,8 @@ def _by_whom(text: str, start: int, end: int) -> tuple[int, int] | None:
     verb = _PASSIVE.match(text, start, end)
     for match in _BY_WHOM.finditer(text, start, end):
         direct = verb is not None and match.start() <= verb.end() + 1
+        if verb is not None and _ANOTHER_VERB.search(text, verb.end(), match.start()):
+            return None
         if is_actor(match[1]) and (direct or not _PARTICIPLE.search(text, start, match.start())):
             return match.span(1)
     return None
@@ -185,6 +215,8 @@ def _is_effect(text: str, match: re.Match[str], phrase: str, actor: bool) -> boo
     ):
         return True
     if _IS.match(text, match.end()) and not actor:
+        return True
+    if _AMENDS.match(text, match.end()) and (not phrase or _PROVISION.search(phrase)):
         return True
     applies = _APPLIES.match(text, match.end())
     if applies is None or actor:

@@ -17,7 +17,8 @@ CONDITION = re.compile(
 )
 _DETERMINED = re.compile(
     r"(?:The|the|Each|each|Every|every|Any|any|All|all|No|no|A|a|An|an|Such|such|Those"
-    r"|those|These|these|Both|both|It|it|They|they|He|Member States?|[A-Z][\w’'&-]*)\b"
+    r"|those|These|these|Both|both|It|it|Its|its|They|they|Their|their|He|Member States?"
+    r"|[A-Z][\w’'&-]*)\b"
 )
 _ASIDE = re.compile(
     r",? (?:when|where|acting|in accordance|within|after|upon|if|as|following|on|in|by|for"
@@ -28,7 +29,7 @@ _IF = re.compile(
     r"(?:, [^,]{3,80},)? "
 )
 _AFTER_HEADING = re.compile(
-    r"(?<=[a-z).] )(?:The|Each|Every|Any|No|Where|Member States?|This|These|Those|In|If|An|A"
+    r"(?<=[a-z).] )(?:The|Each|Every|Any|No(?! \d)|Where|Member States?|This|These|Those|In|If|An|A"
     r"|When|By|From|On|For|Without)\b"
 )
 #: Before a name that goes on with a phrase and starts none: "of the port Member State".
@@ -43,10 +44,24 @@ _TITLED = re.compile(
     r"(?!(?:The|Each|Every|Any|All|No|An?|Such|Th[eo]se|This|That|Its?|Their|Both|Other)\b)"
     r"[A-Z][a-z]+(?:[ ,][a-z-]+)* [A-Z]"
 )
+#: What a heading before "Member States" looks like; other words belong to the phrase.
+_HEADING = re.compile(
+    r"(?:Article \S+ )?(?!(?:The|Each|Every|Any|All|No|An?|Such|Th[eo]se|In|Where|If|When|By|For|At"
+    r"|On|From|Other|Port|Flag|Home|Host|Participating|Neighbouring)\b)[A-Z][^.,;:]* "
+)
+#: "For each of these checks the issuing body shall": no comma parts the two.
+_LED = re.compile(
+    r"(?:For|In|On|At|During|Under|With|Upon|To|Within|Following|After|Before|Every|As)\b.* "
+    r"(?P<who>(?:the|each|every|any|an?|all) [^,]*)\Z",
+    re.DOTALL,
+)
 _CAPITAL = re.compile(r"(?<=[a-z)] )[A-Z][a-z]")
 _RELATIVE = re.compile(r"\b(?:which|that|who|whose|where|when|if)\b[^,]*\Z")
 _CUT = re.compile(r", (?:and |or |then )?|; | (?:and|or|that) (?=the |they )")
-_PLURAL = re.compile(r"(?:[a-z-]+ ){0,3}[a-z-]+s(?: (?:of|in|with|referred|established) .*)?\Z")
+_PLURAL = re.compile(
+    r"(?:[a-z-]+ ){1,3}Member States?\Z"
+    r"|(?:[a-z-]+ ){0,3}[a-z-]+s(?: (?:of|in|with|referred|established) .*)?\Z"
+)
 _BETWEEN = re.compile(r"\bbetween [^,;]*\Z")
 #: What a report or a notice does: a pronoun before it stands for a thing.
 _OF_THINGS = re.compile(
@@ -70,7 +85,10 @@ def subject_of(text: str, start: int, modal: int) -> tuple[int, int] | None:
     """
     start = max(start, modal - 300)
     for heading in _AFTER_HEADING.finditer(text, start, modal):
-        if heading[0][:6] != "Member" or not _OF_A_PHRASE.search(text, start, heading.start()):
+        if heading[0][:6] != "Member" or (
+            _HEADING.fullmatch(text, start, heading.start())
+            and not _OF_A_PHRASE.search(text, start, heading.start())
+        ):
             start = heading.start()
     stretch = text[start:modal].rstrip(" ,")
     if re.search(r"\b(?:which|that|who)\Z", stretch):
@@ -83,7 +101,9 @@ def subject_of(text: str, start: int, modal: int) -> tuple[int, int] | None:
         part = stretch[cut:]
         if cut and _BETWEEN.search(stretch[:cut]):
             continue
-        if not part.strip() or _RELATIVE.match(part.lstrip()) or CONDITION.match(part):
+        if not part.strip() or CONDITION.match(part):
+            continue
+        if _RELATIVE.match(part.lstrip()) and not is_actor(part.removeprefix("that ")):
             continue
         if _DETERMINED.match(part) or _PLURAL.match(part):
             first, last = trim(text, start + cut, start + len(stretch))
@@ -98,6 +118,9 @@ def named(text: str, subject: tuple[int, int] | None) -> tuple[int, int] | None:
     phrase = text[slice(*subject)]
     if is_actor(phrase):
         return subject
+    led = _LED.match(phrase)
+    if led and is_actor(led["who"]) and not _OF_A_PHRASE.search(phrase[: led.start("who")]):
+        return subject[0] + led.start("who"), subject[1]
     if not phrase.startswith(("Article ", "CHAPTER ", "SECTION ")) and not _TITLED.match(phrase):
         return None
     # "Training of staff Providers of port services shall": a heading has no full stop

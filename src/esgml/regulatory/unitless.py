@@ -24,15 +24,25 @@ _NAMED = (
     ("pH", re.compile(r"\bpH\b" + _FILL + rf" (?P<n>{DIGITS})(?![\w-])")),
 )  # fmt: skip
 _FRACTION = re.compile(
-    r"\b(?:(?:two|three|four)[- ](?:thirds|quarters|fifths|eighths|tenths)"
-    r"|one[- ](?:third|quarter|fifth|tenth)(?! (?:countr|part(?:y|ies)|person|of (?:the |a )?"
+    r"\b(?:(?:two|three|four)[- ](?:thirds|quarters|fourths|fifths|sixths|eighths|tenths)"
+    r"|one[- ](?:third|quarter|fourth|fifth|sixth|eighth|tenth)(?! (?:countr|part(?:y|ies)"
+    r"|person|of (?:the |a )?"
     r"(?:year|(?:19|20)\d))|-country)"
     r"|(?<!first )(?<!second )(?<!other )(?<!latter )(?<!last )(?:one[- ])?half"
     r"(?= (?:of (?!the year|(?:19|20)\d)|the (?!year)|its |their |majority))"
     r"|a (?:third|quarter)(?= (?:of (?!(?:the |a )?year|(?:19|20)\d)|majority)))(?![\w-])",
     re.IGNORECASE,
 )
-_PARTS = {"third": 3, "quarter": 4, "fifth": 5, "eighth": 8, "tenth": 10, "half": 2}
+_PARTS = {
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+    "half": 2,
+}
 _MULTIPLE = re.compile(
     r"\b(?P<n>twice|double|triple)(?= (?:the|that|its|their|as)\b)", re.IGNORECASE
 )
