@@ -45,6 +45,7 @@ FILES = {
     "4": TESTS / "passages_fourth.json",
     "5": TESTS / "passages_fifth.json",
     "6": TESTS / "passages_sixth.json",
+    "7": TESTS / "passages_seventh.json",
 }
 #: What is scored, and the second thing that is compared where an item was found.
 KINDS = {"timeline": "what", "thresholds": "comparator", "duties": "place"}
