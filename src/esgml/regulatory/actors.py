@@ -94,7 +94,7 @@ _HEAD_ENDS = re.compile(
     r"|between|within|responsible|subject|other than|as|whether|including|than)\b|[,(:]"
 )
 #: "the Member State keeping the register" is a State, "Commission implementing acts" are acts.
-_GOES_ON = re.compile(r"(?!implementing|delegated|staff|meeting|reporting)[a-z-]+(?:ing|ed|nt)\Z")
+_GOES_ON = re.compile(r"(?!implementing|delegated|staff|meeting)[a-z-]+(?:ing|ed|nt)\Z")
 _SERVICE = re.compile(
     r"\b(?:technical|investigating|customs|authorising|accounting) (?:services?)\Z"
 )
@@ -110,7 +110,7 @@ _PREFIX_OF = re.compile(
 
 def is_actor(phrase: str) -> bool:
     """Tell whether a noun phrase names somebody who can be bound."""
-    head = _HEAD_ENDS.split(phrase.strip(" ,"), maxsplit=1)[0].strip(" ,")
+    head = _HEAD_ENDS.split(phrase.strip(" ,‘“\"'"), maxsplit=1)[0].strip(" ,")
     words = re.split(r",| and | or | and/or ", head)[-1].split()
     for i, word in enumerate(words[:-1]):
         if _GOES_ON.match(words[i + 1]) and _names(" ".join(words[: i + 1]), word):

@@ -18,6 +18,7 @@ _LENGTH_AFTER = re.compile(
 )
 _NOT_LENGTH_AFTER = re.compile(
     r" (?:of age\b|old\b|(?:moving |rolling |running )?(?:average|mean|maturity|bond"
+    r"|timescale|time horizon"
     r"|exposure)|average\b|preceding average)"
 )
 _NOT_LENGTH_BEFORE = re.compile(

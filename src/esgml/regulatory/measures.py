@@ -16,6 +16,8 @@ _WRITTEN = {
     "MtCO2e": r"Mt ?(?:of )?CO2(?:[ -]?(?:eq|e|equivalents?)\b)?",
     "kgCO2e": r"(?:kg|kilograms?) ?(?:of )?CO2(?:[ -]?(?:eq|e|equivalents?)\b)?",
     "gCO2e": r"g(?:rams?)? ?(?:of )?CO2(?:[ -]?(?:eq|e|equivalents?)\b)?",
+    "tonne-km": r"(?:tonne[- ]?(?:km|kilomet(?:re|er)s?)|tkm)\b",
+    "passenger-km": r"(?:passenger[- ]?(?:km|kilomet(?:re|er)s?)|pkm)\b",
     "toe": r"(?:tonnes? of oil equivalent|toe)\b",
     "ktoe": r"ktoe\b",
     "Mtoe": r"Mtoe\b",

@@ -30,7 +30,7 @@ BINDINGNESS = {
 }
 _MODAL = re.compile(
     r"\b(?:(?P<duty>shall|must|(?:is|are) (?:required|obliged|bound) to|(?:has"
-    r"|have) to)(?P<not>,? (?:not(?! later)|neither|never|under no"
+    r"|have) to)(?P<not>,? (?:not(?! later)|neither|never|no longer|under no"
     r" circumstances|in no (?:case|event|circumstances))\b|, [^,;.]{3,60}, not\b)?"
     r"(?P<only> be (?:prohibited|forbidden)\b)?"
     r"|(?P<ban>may not|cannot|(?:is|are) (?:prohibited|forbidden|not (?:allowed"
@@ -57,7 +57,8 @@ _EFFECT = re.compile(
 _APPLIES = re.compile(
     r"(?:,[^,;.]{3,60},)? ?(?:(?:not|neither|also|only|therefore|however|in particular|likewise"
     r"|accordingly|exclusively|continue to|cease to) |, however, )*apply(?P<it>\b(?= (?:to|from"
-    r"|until|in|as|for|mutatis|only|also|without|where|if|when|with effect|until|on)\b|[.,;:]))?\b"
+    r"|until|in|as|for|mutatis|only|also|without|where|if|when|with effect|until|once|on)\b"
+    r"| \d| [a-z]+ (?:months|years|days)\b|[.,;:]))?\b"
 )
 #: What is done to the text of an act.
 _AMENDS = re.compile(r" (?:also )?be (?:repealed|amended|deleted|replaced|inserted|added)\b")
@@ -216,13 +217,17 @@ def _is_effect(text: str, match: re.Match[str], phrase: str, actor: bool) -> boo
         return True
     if _IS.match(text, match.end()) and not actor:
         return True
-    if _AMENDS.match(text, match.end()) and (not phrase or _PROVISION.search(phrase)):
+    if _AMENDS.match(text, match.end()) and (
+        not phrase
+        or _PROVISION.search(phrase)
+        or _PROVISION.search(text, max(0, match.start() - 16), match.start())
+    ):
         return True
     applies = _APPLIES.match(text, match.end())
     if applies is None or actor:
         return False
     # "it shall apply to ships" is of a rule, "they shall apply those measures" of somebody
-    return applies["it"] is not None or not _PRONOUN.fullmatch(phrase)
+    return applies["it"] is not None
 
 
 def _kind(match: re.Match[str], text: str) -> str:

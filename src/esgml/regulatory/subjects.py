@@ -83,7 +83,7 @@ def subject_of(text: str, start: int, modal: int) -> tuple[int, int] | None:
     modal : int
         Start of the modal verb.
     """
-    start = max(start, modal - 300)
+    start = max(start, modal - 300, *(text.rfind(mark, start, modal) + 1 for mark in "‘“"))
     for heading in _AFTER_HEADING.finditer(text, start, modal):
         if heading[0][:6] != "Member" or (
             _HEADING.fullmatch(text, start, heading.start())

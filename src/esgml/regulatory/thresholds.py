@@ -47,6 +47,7 @@ _AGE = re.compile(
 )
 _A_YEAR = re.compile(r"(?:19|20)\d{2}")
 _NEGATIVE = re.compile(r"(?:^|[\s(])(?:[–−-] ?|minus )\Z")
+_COUNTED = ("allowances", "axles", "times", "livestock units")
 _TEMPERATURES = ("°C", "K")
 #: A letter right after a number is a unit only where no article is meant: "Articles 48k and 48l".
 _LETTERED = re.compile(r"\b(?:Articles?|points?|paragraphs?|Annex(?:es)?)\b[^.;:]{0,60}\Z")
@@ -131,6 +132,8 @@ class _Reader:
                 unit, per = unit + per.replace(" ", ""), ""
             if len(match["u"]) == 1 and match["u"] != "%" and not _plain_symbol(match["u"]):
                 continue
+            if unit in _COUNTED and _A_YEAR.fullmatch(match["n"]):
+                continue  # "from 2023 allowances shall"
             lead = text[max(start, match.start() - 80) : match.start()]
             if len(match["u"]) == 1 and not match["gap"] and _LETTERED.search(lead):
                 continue
