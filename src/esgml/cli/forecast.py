@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from esgml.cli import options
-from esgml.cli.output import note, table, write_json
+from esgml.cli.output import note, number, table, write_json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -98,10 +98,14 @@ def forecast(
     if rows.height > 200:
         note(f"the first 200 of {rows.height} rows; all of them with --output or --json.")
     if scores is not None:
+        held = ", ".join(
+            f"the {level} % band held {100 * share:.0f} %"
+            for level, share in scores["coverage"].items()
+            if share is not None
+        )
         note(
-            f"backtest: accuracy {scores['accuracy']:.3f}"
-            f" (seasonal naive {scores['naive']['accuracy']:.3f}),"
-            f" {scores['windows']} windows, coverage {scores['coverage']}"
+            f"backtest, {scores['windows']} windows: accuracy {number(scores['accuracy'])}"
+            f" (seasonal naive {number(scores['naive']['accuracy'])}); {held}"
         )
     if explanation is not None:
         for sentence in explanation.sentences().values():

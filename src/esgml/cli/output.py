@@ -37,6 +37,11 @@ def note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def number(value: float) -> str:
+    """Return a number for people; a dash where there is none."""
+    return f"{value:.3f}" if math.isfinite(value) else "-"
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table to standard output; plain where that is no terminal."""
     from rich import box
@@ -48,5 +53,5 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     for i, column in enumerate(columns):
         view.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
-        view.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+        view.add_row(*(number(v) if isinstance(v, float) else str(v) for v in row))
     Console(file=sys.stdout, width=None if terminal else 160).print(view)

@@ -48,6 +48,8 @@ def target(
 
     question = Question(base_year, target_year, reduction)
     loaded = load(data, series_spec(entity, time, columns, known, hierarchy))
+    for fault in loaded.report.faults:
+        note(f"{fault.severity}: {fault.code}: {fault.message}")
     panel, _ = to_panel(loaded.frame, loaded.spec)
     report = assess_target(panel, question, seed=seed).as_dict()
     report["quality"] = loaded.report.quality
