@@ -4,7 +4,9 @@
 
 Accuracy is 1 - WAPE, mean over series, from rolling origins. ``--compare`` also runs every
 model of the catalog (the LSTMs, AutoTheta), ``--peers`` other libraries on the same windows.
-``--save`` writes the results the README table is made from.
+``--save`` writes the results the README table is made from. ``--only-peers`` runs nothing
+but the peers that are installed and puts their scores beside those saved: AutoGluon needs
+other versions of common libraries, so it runs in an environment of its own.
 """
 
 from __future__ import annotations
@@ -99,19 +101,43 @@ def run(
     return found
 
 
+def run_only_peers(names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the scores of the installed peers in every backtest, or in those named."""
+    found = {}
+    for case in cases(tuple(n for n in names if n != "annual")):
+        scores = run_peers(case)
+        found[case.name] = {peer: one for peer, one in scores.items() if "accuracy" in one}
+        print(f"{case.name}: {scores}", file=sys.stderr, flush=True)
+    return found
+
+
+def save(found: dict[str, Any]) -> None:
+    """Put results beside those saved; the peers of an earlier run stay where none were run."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name, result in found.items():
+        before = kept.get(name, {})
+        peers = {**before.get("peers", {}), **result.get("peers", {})}
+        kept[name] = {**before, **result} | ({"peers": peers} if peers else {})
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--only-peers", action="store_true")
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
-    found = run(tuple(options.names), compare=options.compare, peers=options.peers)
+    names = tuple(options.names)
+    if options.only_peers:
+        found = {name: {"peers": peers} for name, peers in run_only_peers(names).items()}
+    else:
+        found = run(names, compare=options.compare, peers=options.peers)
     if options.save:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({**kept, **found}, indent=1, sort_keys=True) + "\n")
+        save(found)
     print(json.dumps(found, indent=1))
 
 

@@ -117,3 +117,31 @@ def test_the_unit_is_irrelevant(factor):
     forecasts, actual = with_errors({BASELINE: 2.0, "a": 1.0, "b": 1.1})
     scaled = combine({m: factor * f for m, f in forecasts.items()}, factor * actual)
     np.testing.assert_allclose(scaled.weights, combine(forecasts, actual).weights, rtol=1e-6)
+
+
+def test_models_that_err_apart_are_mixed_and_twins_are_not_counted_twice():
+    rng = np.random.default_rng(3)
+    actual = 100 + rng.standard_normal((20, 4, 7))
+    one, two = rng.standard_normal((2, *actual.shape))
+    found = combine({"a": actual + one, "twin": actual + 1.02 * one, "b": actual + two}, actual)
+    assert found.weights[:, 2] == pytest.approx(0.5, abs=0.12)
+
+
+def test_after_a_step_the_models_weigh_by_their_errors_there():
+    forecasts, actual = with_errors({"curve": 1.0, "levels": 1.0}, shape=(20, 3, 6))
+    stepped = np.zeros(actual.shape, dtype=bool)
+    stepped[:, :, 4:] = True
+    forecasts["curve"][:, :, 4:] += 5.0
+    forecasts["levels"][:, :, :4] += 5.0
+    found = combine(forecasts, actual, stepped)
+    assert (found.weights[:, 0] > 0.9).all() and (found.later[:, 1] > 0.9).all()
+    one = {m: f[0] for m, f in forecasts.items()}
+    mixed = found.apply(one, stepped[0])
+    np.testing.assert_allclose(mixed[:, :4], one["curve"][:, :4], atol=0.6)
+    np.testing.assert_allclose(mixed[:, 4:], one["levels"][:, 4:], atol=0.6)
+
+
+def test_where_no_step_was_seen_all_periods_decide():
+    forecasts, actual = with_errors({"a": 1.0, "b": 1.1})
+    found = combine(forecasts, actual, np.zeros(actual.shape, dtype=bool))
+    np.testing.assert_allclose(found.later, found.weights)

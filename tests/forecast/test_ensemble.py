@@ -13,6 +13,7 @@ from esgml.core.panel import Future, SeriesKey
 from esgml.forecast import candidates
 from esgml.forecast.combine import BASELINE
 from esgml.forecast.ensemble import CONFIG, Ensemble, default_horizon, fit_ensemble
+from esgml.forecast.history import in_a_later_month
 
 LEVELS = (50, 80, 90)
 pytestmark = pytest.mark.usefixtures("quick")
@@ -314,3 +315,23 @@ def test_resumes_from_checkpoints(make_panel):
 def test_default_horizons():
     found = {c: default_horizon(Frequency(c)) for c in ("15min", "h", "D", "W", "MS", "QS", "YS")}
     assert found == {"15min": 96, "h": 24, "D": 7, "W": 13, "MS": 12, "QS": 4, "YS": 1}
+
+
+def test_where_levels_step_later_months_have_weights_of_their_own(make_panel, monkeypatch):
+    monkeypatch.setattr(candidates, "SEASONAL", (BASELINE, "theta", "month_levels", "ridge"))
+    panel = make_panel((690, 690))
+    month = panel.time.astype("datetime64[M]").astype(int)
+    rng = np.random.default_rng(0)
+    levels = np.exp(rng.normal(0, 0.3, month.max() - month.min() + 1))[month - month.min()]
+    panel = replace(panel, values=levels * np.exp(rng.normal(0, 0.01, panel.rows)))
+    ensemble, _ = fit_ensemble(panel, horizon=30)
+    assert ensemble.combination.later is not None
+    np.testing.assert_allclose(ensemble.combination.later.sum(axis=1), 1.0)
+    future = panel.future(30)
+    result = ensemble.forecast(panel, future)
+    check(result)
+    same(Ensemble.from_files(ensemble.to_files()).forecast(panel, future), result)
+    unweighted = replace(ensemble, combination=replace(ensemble.combination, later=None))
+    stepped = in_a_later_month(future.time)
+    changed = unweighted.forecast(panel, future).mean != result.mean
+    assert not changed[~stepped].any() and changed[stepped].any()

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esgml.forecast.history import fill, seasonal_naive_error
+from esgml.forecast.history import fill, in_a_later_month, seasonal_naive_error
 
 NAN = np.nan
 gappy = st.lists(st.one_of(st.just(NAN), st.floats(-1e6, 1e6)), min_size=1, max_size=40)
@@ -58,3 +58,11 @@ def test_seasonal_naive_error():
     assert seasonal_naive_error(np.array([1.0, 2.0, NAN, 5.0]), 2) == 3.0
     assert np.isnan(seasonal_naive_error(np.array([1.0, 2.0]), 2))
     assert np.isnan(seasonal_naive_error(np.array([1.0, NAN, NAN, 2.0]), 2))
+
+
+def test_days_in_a_later_month_are_told_from_the_last_day_seen():
+    ahead = np.datetime64("2020-01-30") + np.arange(4)
+    first = np.datetime64("2020-02-01") + np.arange(4)
+    found = in_a_later_month(np.stack([ahead, first]).astype("datetime64[us]"))
+    # the last days seen are the 29th and the 31st of January
+    np.testing.assert_array_equal(found, [[False, False, True, True], [True] * 4])

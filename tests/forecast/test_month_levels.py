@@ -69,3 +69,36 @@ def test_no_repetition_is_no_step(make_panel):
     none.repeats_ = dict.fromkeys(none.repeats_, 0.0)
     forecast = none.predict(history, future)
     assert np.ptp(forecast, axis=1).max() < 0.15 * forecast.mean()
+
+
+def test_half_of_last_years_course_inside_the_months_returns(make_panel):
+    panel = stepped(make_panel)
+    day = np.arange(panel.rows) % DAYS
+    # a slow wave over the year under the steps
+    wave = np.exp(0.4 * np.sin(2 * np.pi * day / 364))
+    panel = replace(panel, values=panel.values * wave)
+    history, future, _ = panel.window(DAYS - 300, 25)
+    none, half, whole = (
+        MonthLevels(returns=share).train(history, horizon=25).predict(history, future)
+        for share in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_allclose(none, half)  # no year before yet
+    history, future, _ = panel.window(32, 25)
+    none, half, whole = (
+        MonthLevels(returns=share).train(history, horizon=25).predict(history, future)
+        for share in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_allclose(half, np.sqrt(none * whole))
+    course = np.log(whole[:, -1] / none[:, -1])
+    at = DAYS - 32 + np.array([-1, 24]) - 364
+    np.testing.assert_allclose(course, np.log(wave[at[1]] / wave[at[0]]), atol=0.04)
+
+
+def test_a_year_ago_that_reaches_into_the_future_says_nothing(make_panel):
+    panel = stepped(make_panel)
+    history = panel.before(100)
+    long, short = history.future(360), history.future(300)
+    model = MonthLevels().train(history, horizon=360)
+    none = MonthLevels(returns=0.0).train(history, horizon=360)
+    np.testing.assert_array_equal(model.predict(history, long), none.predict(history, long))
+    assert (model.predict(history, short) != none.predict(history, short)).any()

@@ -31,7 +31,7 @@ ANNUAL = (BASELINE, "shrunk_growth")
 MOST_ROWS = {"lstm": 30_000, "gaussian_process": 60_000}
 #: Fewest rows on which a model is in the pool of its own accord: below, it learns noise, and
 #: a few past windows are too few to find that out.
-FEWEST_ROWS = {"lightgbm_direct": 500, "lstm": 500}
+FEWEST_ROWS = {"lightgbm_direct": 500, "gaussian_process": 500, "lstm": 500}
 
 
 def choose_models(

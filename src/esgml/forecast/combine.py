@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from esgml.forecast.stacking import stack_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,13 @@ HALF_LIFE = 8.0
 #: Windows after which the weights are trusted half.
 PATIENCE = 2.0
 BASELINE = "seasonal_naive"
+#: Windows from which the error of the mixture itself is lowered.
+LEAST_STACKED = 3
+#: Least weight it starts from of a model that is not cut off.
+LEAST_PRIOR = 0.02
+#: How stiffly the mixture of all series holds to the weights by single errors, and that of
+#: one series to the mixture of all: divided by the windows.
+STIFFNESS, OWN_STIFFNESS = 0.75, 3.0
 
 
 @dataclass(frozen=True)
@@ -34,22 +43,36 @@ class Combination:
         Rows sum to one.
     gated : array of bool, shape (n,)
         Series for which the naive forecast did better, so it stands alone.
+    later : array, shape (n, models), optional
+        Weights of periods after the next step of the levels, where levels step.
     """
 
     models: tuple[str, ...]
     weights: NDArray[np.float64]
     gated: NDArray[np.bool_]
+    later: NDArray[np.float64] | None = None
 
-    def apply(self, forecasts: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Return the weighted mean of forecasts of shape (n, horizon)."""
+    def apply(
+        self, forecasts: dict[str, NDArray[np.float64]], stepped: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the weighted mean of forecasts of shape (n, horizon).
+
+        `stepped` of the same shape says which periods come after the next step of the levels.
+        """
         total = np.zeros_like(forecasts[self.models[0]])
         for m, name in enumerate(self.models):
             weight = self.weights[:, m][:, None]
+            if self.later is not None and stepped is not None:
+                weight = np.where(stepped, self.later[:, m][:, None], weight)
             total = total + np.where(weight > 0, weight * forecasts[name], 0.0)
         return total
 
 
-def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float64]) -> Combination:
+def combine(
+    forecasts: dict[str, NDArray[np.float64]],
+    actual: NDArray[np.float64],
+    stepped: NDArray[np.bool_] | None = None,
+) -> Combination:
     """Weigh models by their errors in past windows.
 
     Parameters
@@ -57,11 +80,24 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
     forecasts : dict of model to array, shape (windows, n, horizon)
         Past forecasts; no window at all gives equal weights.
     actual : array, shape (windows, n, horizon)
+    stepped : array of bool, shape (windows, n, horizon), optional
+        Periods after a step of the levels. They are another task than those before it, where
+        the level is known, so they get weights of their own.
 
     Returns
     -------
     Combination
     """
+    if stepped is None:
+        return _weigh(forecasts, actual)
+    before, after = (
+        _weigh(forecasts, part if np.isfinite(part).any() else actual)
+        for part in (np.where(stepped, np.nan, actual), np.where(stepped, actual, np.nan))
+    )
+    return replace(before, later=after.weights)
+
+
+def _weigh(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float64]) -> Combination:
     models = tuple(forecasts)
     windows, n, _ = actual.shape
     skilled = tuple(m for m in models if m != BASELINE) or models
@@ -90,6 +126,12 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
     ratio = np.where(np.isfinite(score), score / np.maximum(best, 1e-12), np.inf)
     weights = np.where(ratio <= CUTOFF, np.maximum(ratio, 1e-6) ** -POWER, 0.0)
     weights = (weights / weights.sum(axis=0)).T
+    used = weights.max(axis=0) > 0
+    known = seen & np.isfinite(stack[used]).all(axis=0)
+    if (known.any(axis=2).sum(axis=0) >= LEAST_STACKED).any():
+        size = np.sqrt(np.where(usual > 0, usual, 1.0)) * np.where(typical > 0, typical, 1.0)
+        matter = np.where(known, (fresh[0] / size)[:, :, None], 0.0)
+        weights = _refine(np.nan_to_num(stack), np.where(known, actual, 0.0), matter, weights)
     gated = np.zeros(n, dtype=bool)
     if BASELINE in models:
         naive = models.index(BASELINE)
@@ -98,6 +140,37 @@ def combine(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float6
         gated = (count >= 4) & (_mean(error[naive], axis=(0, 2)) < combined)
         weights[gated] = np.eye(len(models))[naive]
     return Combination(models, weights, gated)
+
+
+def _refine(
+    stack: NDArray[np.float64],
+    actual: NDArray[np.float64],
+    importance: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the weights whose mixture erred least, for all series and then for each one."""
+    models, windows, n, _ = stack.shape
+    prior = np.nan_to_num(weights).mean(axis=0)
+    prior = np.where(prior > 0, np.maximum(prior, LEAST_PRIOR), 0.0)[None, :]
+    prior /= prior.sum()
+    # windows as they count: newer ones more, those without the series not at all
+    age = np.arange(windows)[::-1, None]
+    count = np.where((importance > 0).any(axis=2), 0.5 ** (age / HALF_LIFE), 0.0).sum(axis=0)
+    pooled = stack_weights(
+        stack.reshape(models, 1, -1),
+        actual.reshape(1, -1),
+        importance.reshape(1, -1),
+        prior,
+        np.array([STIFFNESS / count.max()]),
+    )
+    by_series = stack.transpose(0, 2, 1, 3).reshape(models, n, -1)
+    return stack_weights(
+        by_series,
+        actual.transpose(1, 0, 2).reshape(n, -1),
+        importance.transpose(1, 0, 2).reshape(n, -1),
+        np.repeat(pooled, n, axis=0),
+        OWN_STIFFNESS / np.maximum(count, 0.1),
+    )
 
 
 def _median(values: NDArray[np.float64]) -> float:

@@ -25,12 +25,10 @@ from esgml.forecast.backtest import Checkpoint, usual_spacing
 from esgml.forecast.combine import Combination
 from esgml.forecast.evaluate import Evaluation, evaluate, with_sums
 from esgml.forecast.hierarchy import Hierarchy, aggregate, aggregate_future
+from esgml.forecast.history import in_a_later_month
 from esgml.forecast.intervals import Calibration
 from esgml.forecast.reconcile import Reconciliation
 from esgml.forecast.state import pack, unpack
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,11 +101,11 @@ class Ensemble:
             history, future = _with_sums(history, future, balanced.hierarchy)
         known = {key: i for i, key in enumerate(self.keys)}
         which = np.array([known.get(key, -1) for key in history.keys])
-        usual = self.combination.weights[: self.bottom].mean(axis=0)
-        weights = np.where(which[:, None] >= 0, self.combination.weights[which], usual)
         each = {name: model.predict(history, future) for name, model in self.models.items()}
-        mixed = Combination(self.combination.models, weights, np.zeros(len(which), dtype=bool))
-        mean = mixed.apply(each)
+        combination = _weights_for(self.combination, which, self.bottom)
+        # where levels step with the month, what comes after the next step is another task
+        stepped = in_a_later_month(future.time) if combination.later is not None else None
+        mean = combination.apply(each, stepped)
         nodes = len(balanced.hierarchy) if balanced is not None else 0
         if balanced is not None:
             mean[:nodes] = balanced.apply(mean[:nodes], nonnegative=self.nonnegative)
@@ -170,6 +168,7 @@ class Ensemble:
             "nonnegative": self.nonnegative,
             "combined": list(self.combination.models),
             "weights": pack(self.combination.weights),
+            "later": None if self.combination.later is None else pack(self.combination.later),
             "gated": self.combination.gated.tolist(),
             "reconciliation": self.reconciliation.to_dict() if self.reconciliation else None,
             "calibration": self.calibration.to_dict(),
@@ -206,6 +205,7 @@ class Ensemble:
                     tuple(config["combined"]),
                     unpack(config["weights"]),
                     np.asarray(config["gated"], dtype=bool),
+                    unpack(config["later"]) if config.get("later") else None,
                 ),
                 Reconciliation.from_dict(reconciliation) if reconciliation else None,
                 Calibration.from_dict(config["calibration"]),
@@ -254,6 +254,18 @@ def _for_series(calibration: Calibration, which: NDArray[np.int64], bottom: int)
         calibration.relative,
         pick(calibration.floor),
     )
+
+
+def _weights_for(combination: Combination, which: NDArray[np.int64], bottom: int) -> Combination:
+    """Return the weights of series by number; -1, not seen in training, gets the usual ones."""
+
+    def pick(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        usual = weights[:bottom].mean(axis=0)
+        return np.where(which[:, None] >= 0, weights[which], usual)
+
+    later = None if combination.later is None else pick(combination.later)
+    gated = np.zeros(len(which), dtype=bool)
+    return Combination(combination.models, pick(combination.weights), gated, later)
 
 
 def default_horizon(frequency: Frequency) -> int:
@@ -310,10 +322,8 @@ def fit_ensemble(
     )
     walk = evaluation.walk
     full, _ = with_sums(panel, total=False)
-    weights = walk.combination.weights
-    keep = [m for m, _ in enumerate(walk.combination.models) if weights[:, m].max() > LEAST_WEIGHT]
-    weights = weights[:, keep] / weights[:, keep].sum(axis=1, keepdims=True)
-    names = tuple(walk.combination.models[m] for m in keep)
+    combination = _shipped(walk.combination)
+    names = combination.models
     fitted: dict[str, TimeSeriesModel] = {}
     for name in names:
         kind: type[TimeSeriesModel] = catalog.load("forecast", name)  # type: ignore[assignment]
@@ -330,11 +340,21 @@ def fit_ensemble(
         panel.known_names,
         panel.past_names,
         bool((observed >= 0).all()),
-        Combination(names, weights, walk.combination.gated),
+        combination,
         walk.reconciliation,
         walk.calibration,
     )
     return ensemble, evaluation
+
+
+def _shipped(combination: Combination) -> Combination:
+    """Return the weights without the models that have little anywhere."""
+    parts = [w for w in (combination.weights, combination.later) if w is not None]
+    most = np.max([w.max(axis=0) for w in parts], axis=0)
+    keep = [m for m, weight in enumerate(most) if weight > LEAST_WEIGHT]
+    kept = [w[:, keep] / w[:, keep].sum(axis=1, keepdims=True) for w in parts]
+    names = tuple(combination.models[m] for m in keep)
+    return Combination(names, kept[0], combination.gated, kept[1] if len(kept) > 1 else None)
 
 
 def _fit(

@@ -33,3 +33,15 @@ def seasonal_naive_error(values: NDArray[np.float64], season: int) -> float:
         return float("nan")
     steps = np.abs(values[season:] - values[:-season])
     return float(np.nanmean(steps)) if np.isfinite(steps).any() else float("nan")
+
+
+def in_a_later_month(time: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Return which days ahead lie in a later month than the last day seen.
+
+    Parameters
+    ----------
+    time : array, shape (..., horizon)
+        Days ahead, the first of them the day after the last one seen.
+    """
+    origin = time[..., :1] - np.timedelta64(1, "D")
+    return np.asarray(time.astype("datetime64[M]") != origin.astype("datetime64[M]"))

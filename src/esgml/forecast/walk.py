@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esgml.forecast.annual_intervals import calibrate_annual
 from esgml.forecast.combine import Combination, combine
+from esgml.forecast.history import in_a_later_month
 from esgml.forecast.intervals import Calibration, calibrate, complete
 from esgml.forecast.reconcile import Reconciliation, choose
 
@@ -82,11 +83,15 @@ def walk_forward(
     lower = {level: np.full(shape, np.nan) for level in levels}
     upper = {level: np.full(shape, np.nan) for level in levels}
     origin = backtest.time[:, :, 0]
+    stepped = in_a_later_month(backtest.time) if "month_levels" in names else None
+
+    def steps(which: Any) -> NDArray[np.bool_] | None:
+        return None if stepped is None else stepped[which]
 
     def learn(known: NDArray[np.float64]) -> Combination:
         rows = np.isfinite(known).any(axis=(1, 2))
         past = {name: backtest.forecasts[name][rows] for name in names}
-        return combine(past, known[rows])
+        return combine(past, known[rows], steps(rows))
 
     def balance(known: NDArray[np.float64]) -> Reconciliation | None:
         if hierarchy is None:
@@ -110,7 +115,8 @@ def walk_forward(
         weights = learn(known)
         for w in np.unique(windows):
             chosen = members[windows == w]
-            one = weights.apply({name: backtest.forecasts[name][w] for name in names})
+            each = {name: backtest.forecasts[name][w] for name in names}
+            one = weights.apply(each, steps(w))
             base[w, chosen] = one[chosen]
         balanced = balance(known)
         for w in np.unique(windows):

@@ -31,10 +31,11 @@ class MonthLevels(TimeSeriesModel):
 
     Many daily inventories are monthly accounts spread over the days: inside a month a series
     follows a daily curve, and at its start the whole level steps. Such a series is split into
-    a curve without its steps, which Theta continues, and the steps, which repeat a share of
-    those of the year before; the share is learned from the months of all series of a target.
-    Only for positive daily series; any other is forecast by Theta as it is. Knows no
-    covariates but events.
+    a curve without its steps, which Theta continues, and the steps. Both repeat a share of
+    what they did a year before: the curve a share of the movement of its fortnightly mean, so
+    that a single day of last year moves nothing, the steps a share that is learned from the
+    months of all series of a target. Only for positive daily series; any other is forecast by
+    Theta as it is. Knows no covariates but events.
 
     Attributes
     ----------
@@ -47,6 +48,7 @@ class MonthLevels(TimeSeriesModel):
 
         repeats: float = tunable(0.5, 0.0, 1.0, description="usual share that repeats")
         prior: float = tunable(12.0, 1.0, 200.0, log=True, description="months it counts for")
+        returns: float = tunable(0.5, 0.0, 1.0, description="share of the curve that repeats")
 
     @classmethod
     def unsuited(cls, panel: Panel, horizon: int) -> str:
@@ -60,7 +62,7 @@ class MonthLevels(TimeSeriesModel):
         return ""
 
     def _train(self, panel: Panel, horizon: int, seed: int) -> None:
-        self.season_ = panel.frequency.season
+        self.season_, self.year_ = panel.frequency.season, panel.frequency.year
         self.daily_ = panel.frequency.code == "D"
         self.repeats_: dict[str, float] = {}
         pairs: dict[str, list[NDArray[np.float64]]] = {}
@@ -109,6 +111,7 @@ class MonthLevels(TimeSeriesModel):
         curve = np.cumsum(change)
         # it ends at the last value, so what is forecast has the level of the current month
         result = theta_forecast(np.exp(curve - curve[-1] + logs[-1]), len(ahead), self.season_)
+        result *= np.exp(self.params.returns * self._year_ago(curve, len(ahead)))
         means = _means(logs, months)
         for month in range(months[-1] + 1, ahead[-1] + 1):
             place = month - 12 - months[0]
@@ -118,12 +121,26 @@ class MonthLevels(TimeSeriesModel):
                 result[ahead >= month] *= np.exp(share * step)
         return result
 
+    def _year_ago(self, curve: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
+        """Return how the fortnightly mean of the curve went on a year ago; 0 if unknown."""
+        last = len(curve) - 1 - self.year_
+        start, stop = last - self.season_, last + horizon + self.season_ + 1
+        # the year-ago fortnight around the last step must lie wholly in the past
+        if start < 0 or stop > len(curve):
+            return np.zeros(horizon)
+        days = 2 * self.season_ + 1
+        smooth = np.convolve(curve[start:stop], np.ones(days) / days, mode="valid")
+        return np.asarray(np.clip(smooth[1:] - smooth[0], -LARGEST, LARGEST))
+
     def _dump(self) -> Files:
-        return dump_state(self, season=self.season_, daily=self.daily_, repeats=self.repeats_)
+        return dump_state(
+            self, season=self.season_, year=self.year_, daily=self.daily_, repeats=self.repeats_
+        )
 
     def _restore(self, files: Mapping[str, bytes]) -> None:
         state: dict[str, Any] = restore_state(self, files)
-        self.season_, self.daily_ = int(state["season"]), bool(state["daily"])
+        self.season_, self.year_ = int(state["season"]), int(state["year"])
+        self.daily_ = bool(state["daily"])
         self.repeats_ = {target: float(share) for target, share in state["repeats"].items()}
 
     def _details(self) -> dict[str, Any]:
