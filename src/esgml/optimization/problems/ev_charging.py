@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import pydantic
 
 from esgml.core.errors import DataError
-from esgml.optimization.library import (
-    Document,
-    LibraryProblem,
-    Name,
-    Series,
-    converter,
-    hourly,
-    money_and_carbon,
-)
+from esgml.optimization.library import Document, Name
 from esgml.optimization.linear import LinearProgram
 from esgml.optimization.matrix import MatrixForm
 from esgml.optimization.problem import TOLERANCE, Constraint
+from esgml.optimization.site import SiteDocument, SiteProblem
 from esgml.optimization.space import Variable
 
 if TYPE_CHECKING:
@@ -41,19 +35,13 @@ class SessionSpec(pydantic.BaseModel):
     power: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 
 
-class ChargingSpec(Document):
-    """The document: sessions (kWh wanted, most kW), tariff, what else the site draws (kW)."""
+class ChargingSpec(SiteDocument):
+    """The document: sessions (kWh wanted, most kW) at a site."""
 
     sessions: Annotated[list[SessionSpec], pydantic.Field(min_length=1, max_length=2_000)]
-    price: Series
-    carbon: Series | float = 0.0
-    base_load: Series | float = 0.0
-    site_limit: float | None = None
-    step_hours: Annotated[float, pydantic.Field(gt=0, le=24)] = 1.0
-    carbon_price: Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
-class EvCharging(LibraryProblem):
+class EvCharging(SiteProblem):
     """Power of every vehicle in every step it is plugged in; all get the energy they asked for.
 
     Attributes
@@ -63,64 +51,34 @@ class EvCharging(LibraryProblem):
     """
 
     Spec: ClassVar[type[Document]] = ChargingSpec
+    ITEMS: ClassVar[tuple[str, str]] = ("sessions", "session")
+    UNITS: ClassVar[Mapping[str, str]] = {"energy": "kWh", "power": "kW"}
 
-    def __init__(self, spec: ChargingSpec, series: dict[str, Floats], scale: dict[str, float]):
+    def _take(
+        self, spec: ChargingSpec, scale: Mapping[str, float]
+    ) -> tuple[list[Variable], list[Constraint]]:
         self.names = [s.name for s in spec.sessions]
-        self.price, self.carbon, self.base = series["price"], series["carbon"], series["base_load"]
-        self.hours = spec.step_hours
         self.energy = np.array([s.energy * scale["energy"] for s in spec.sessions])
         self.power = np.array([s.power * scale["power"] for s in spec.sessions])
-        self.limit = np.inf if spec.site_limit is None else spec.site_limit * scale["site_limit"]
         self.window = [range(s.arrival, s.departure) for s in spec.sessions]
-        super().__init__(
-            self.problem_name(),
-            [
-                Variable(name, "real", 0.0, power, "kW", len(window))
-                for name, power, window in zip(self.names, self.power, self.window, strict=True)
-            ],
-            money_and_carbon(spec.currency, spec.carbon_price * scale["carbon_price"]),
-            [
-                *(Constraint(f"energy of {name}", "kWh") for name in self.names),
-                *([Constraint("site limit", "kW")] if np.isfinite(self.limit) else []),
-            ],
-        )
         self.session = np.repeat(np.arange(len(self.names)), [len(w) for w in self.window])
         self.step = np.concatenate([np.arange(w.start, w.stop) for w in self.window])
+        variables = [
+            Variable(name, "real", 0.0, power, "kW", len(window))
+            for name, power, window in zip(self.names, self.power, self.window, strict=True)
+        ]
+        served = [Constraint(f"energy of {name}", "kWh") for name in self.names]
+        return variables, served
 
     @classmethod
-    def build(cls, spec: ChargingSpec) -> Self:
-        """Build the problem from its checked document."""
-        money = spec.currency
-        scale = converter(
-            spec,
-            {
-                "price": f"{money}/kWh",
-                "carbon": "kgCO2e/kWh",
-                "base_load": "kW",
-                "site_limit": "kW",
-                "energy": "kWh",
-                "power": "kW",
-                "carbon_price": f"{money}/kgCO2e",
-            },
-        )
-        steps = len(spec.price)
-        names = [s.name for s in spec.sessions]
-        if len(set(names)) < len(names):
-            raise DataError("a session appears twice.", code="duplicate", where="sessions")
-        for i, s in enumerate(spec.sessions):
-            if not s.arrival < s.departure <= steps:
-                raise DataError(
-                    f"{s.name}: steps {s.arrival} to {s.departure} do not lie in 0 to {steps}.",
-                    code="window",
-                    where=f"sessions[{i}]",
-                )
-        series = {
-            name: hourly(getattr(spec, name), steps, name, scale[name])
-            for name in ("price", "carbon", "base_load")
-        }
-        if spec.site_limit is not None and not np.isfinite(spec.site_limit):
-            raise DataError("the limit is no number.", code="not_finite", where="site_limit")
-        return cls(spec, series, scale)
+    def _check_item(cls, item: SessionSpec, steps: int, where: str) -> None:
+        if not item.arrival < item.departure <= steps:
+            raise DataError(
+                f"{item.name}: steps {item.arrival} to {item.departure} do not lie in 0 to"
+                f" {steps}.",
+                code="window",
+                where=where,
+            )
 
     def simulate(self, X: Floats) -> tuple[Floats, Floats]:
         """Return cost and carbon, kWh that each vehicle lacks or has too much, kW too many."""

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import pydantic
 
 from esgml.core.errors import DataError
-from esgml.optimization.library import (
-    Document,
-    LibraryProblem,
-    Name,
-    Series,
-    converter,
-    hourly,
-    money_and_carbon,
-)
+from esgml.optimization.library import Document, Name, hourly
 from esgml.optimization.linear import LinearProgram
 from esgml.optimization.matrix import MatrixForm
 from esgml.optimization.problem import TOLERANCE, Constraint
+from esgml.optimization.site import SiteDocument, SiteProblem
 from esgml.optimization.space import Variable
 
 if TYPE_CHECKING:
@@ -44,84 +38,48 @@ class JobSpec(pydantic.BaseModel):
     machine: Name | None = None
 
 
-class ScheduleSpec(Document):
-    """The document: jobs, price and carbon intensity, what else is drawn, the limit (kW)."""
+class ScheduleSpec(SiteDocument):
+    """The document: jobs to be run at a site."""
 
     jobs: Annotated[list[JobSpec], pydantic.Field(min_length=1, max_length=200)]
-    price: Series
-    carbon: Series | float = 0.0
-    base_load: Series | float = 0.0
-    site_limit: float | None = None
-    step_hours: Annotated[float, pydantic.Field(gt=0, le=24)] = 1.0
-    carbon_price: Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
-class Schedule(LibraryProblem):
+class Schedule(SiteProblem):
     """The starting step of every job."""
 
     Spec: ClassVar[type[Document]] = ScheduleSpec
+    ITEMS: ClassVar[tuple[str, str]] = ("jobs", "job")
+    UNITS: ClassVar[Mapping[str, str]] = {"profile": "kW"}
 
-    def __init__(self, spec: ScheduleSpec, series: dict[str, Floats], scale: dict[str, float]):
-        self.price, self.carbon, self.base = series["price"], series["carbon"], series["base_load"]
-        self.hours = spec.step_hours
+    def _take(
+        self, spec: ScheduleSpec, scale: Mapping[str, float]
+    ) -> tuple[list[Variable], list[Constraint]]:
         steps = len(self.price)
-        self.limit = np.inf if spec.site_limit is None else spec.site_limit * scale["site_limit"]
         self.jobs = spec.jobs
         self.profiles = [np.array(j.profile) * scale["profile"] for j in spec.jobs]
         self.first = [j.earliest for j in spec.jobs]
         self.last = [(steps if j.latest is None else j.latest) - len(j.profile) for j in spec.jobs]
         machines = [j.machine for j in spec.jobs if j.machine]
         self.machines = [m for m in dict.fromkeys(machines) if machines.count(m) > 1]
-        super().__init__(
-            self.problem_name(),
-            [
-                Variable(j.name, "integer", a, b, "step")
-                for j, a, b in zip(spec.jobs, self.first, self.last, strict=True)
-            ],
-            money_and_carbon(spec.currency, spec.carbon_price * scale["carbon_price"]),
-            [
-                *(Constraint(f"one at a time on {m}", "steps") for m in self.machines),
-                *([Constraint("site limit", "kW")] if np.isfinite(self.limit) else []),
-            ],
-        )
+        starts = [
+            Variable(j.name, "integer", a, b, "step")
+            for j, a, b in zip(spec.jobs, self.first, self.last, strict=True)
+        ]
+        alone = [Constraint(f"one at a time on {m}", "steps") for m in self.machines]
+        return starts, alone
 
     @classmethod
-    def build(cls, spec: ScheduleSpec) -> Self:
-        """Build the problem from its checked document."""
-        money = spec.currency
-        scale = converter(
-            spec,
-            {
-                "price": f"{money}/kWh",
-                "carbon": "kgCO2e/kWh",
-                "base_load": "kW",
-                "site_limit": "kW",
-                "profile": "kW",
-                "carbon_price": f"{money}/kgCO2e",
-            },
-        )
-        steps = len(spec.price)
-        names = [j.name for j in spec.jobs]
-        if len(set(names)) < len(names):
-            raise DataError("a job appears twice.", code="duplicate", where="jobs")
-        for i, job in enumerate(spec.jobs):
-            hourly(list(job.profile), len(job.profile), f"jobs[{i}].profile")
-            latest = steps if job.latest is None else job.latest
-            if latest > steps or latest - job.earliest < len(job.profile):
-                raise DataError(
-                    f"{job.name}: {len(job.profile)} steps do not fit between {job.earliest} and"
-                    f" {min(latest, steps)} of {steps}.",
-                    code="infeasible",
-                    where=f"jobs[{i}]",
-                    remedy="Widen its window, or plan more hours.",
-                )
-        series = {
-            name: hourly(getattr(spec, name), steps, name, scale[name])
-            for name in ("price", "carbon", "base_load")
-        }
-        if spec.site_limit is not None and not np.isfinite(spec.site_limit):
-            raise DataError("the limit is no number.", code="not_finite", where="site_limit")
-        return cls(spec, series, scale)
+    def _check_item(cls, item: JobSpec, steps: int, where: str) -> None:
+        hourly(list(item.profile), len(item.profile), f"{where}.profile")
+        latest = steps if item.latest is None else item.latest
+        if latest > steps or latest - item.earliest < len(item.profile):
+            raise DataError(
+                f"{item.name}: {len(item.profile)} steps do not fit between {item.earliest} and"
+                f" {min(latest, steps)} of {steps}.",
+                code="infeasible",
+                where=where,
+                remedy="Widen its window, or plan more hours.",
+            )
 
     @cached_property
     def _tables(self) -> list[Floats]:
