@@ -1,12 +1,14 @@
 """Exact solutions: against other solvers, prices, conflicts, and what has no solution."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
-from esgml.optimization import library, linear
+from esgml.optimization import decompose, library, linear
 from esgml.optimization.classify import classify
 from esgml.optimization.conflicts import find_conflict
 from esgml.optimization.expressions import Model
@@ -224,10 +226,52 @@ def test_parts_solved_apart_are_the_whole(monkeypatch, limit):
     problem = library.load({**document, "site_limit": limit})
     whole = LinearProgram(problem.matrix()).solve(problem.weights)
     monkeypatch.setattr(linear, "_LARGE", 10)
-    apart = linear._solved_apart(problem.matrix(), problem.weights, 60.0)
+    apart = decompose.decomposed(problem.matrix(), problem.weights, 60.0)
     again = LinearProgram(problem.matrix()).solve(problem.weights)
     assert again.value == pytest.approx(whole.value, rel=1e-9)
     assert (apart is None) == (limit == 5.0)  # a limit that binds joins the sites
     if apart is not None:
         judged = problem.evaluate(problem.matrix().plan(apart.z, problem.dimension))
         assert judged.objectives[0, 0] == pytest.approx(whole.value, rel=1e-7)
+
+
+def neighbours(**fields):
+    """Two sites of random load over 140 steps under one limit."""
+    rng = np.random.default_rng(3)
+    load = rng.uniform(0.2, 3, (2, 140)).round(3)
+    document = {
+        "problem": "battery_dispatch",
+        "load": load.tolist(),
+        "price": rng.uniform(0.1, 0.5, 140).round(3).tolist(),
+        "site_limit": 0.4,
+        "step_hours": 12.0,
+    }
+    return library.load({**document, **fields})
+
+
+def test_solved_in_pieces_of_time_it_is_the_whole(monkeypatch):
+    problem = neighbours()
+    form = replace(problem.matrix(), reach=30)
+    whole = LinearProgram(form).solve(problem.weights)
+    parts = decompose.split(form)
+    free = decompose.solved_apart(form, parts, problem.weights, 60.0)
+    assert free.value < whole.value - 1e-3, "the limit binds"
+    found = decompose.solved_in_time(form, problem.weights, 60.0)
+    assert found.value == pytest.approx(whole.value, rel=1e-7)
+    judged = problem.evaluate(form.plan(found.z, problem.dimension))
+    assert judged.violations.max() < 1e-7
+    assert judged.objectives[0, 0] == pytest.approx(found.value, rel=1e-7)
+    bound = decompose.priced_bound(form, parts, problem.weights, found.row_prices, 60.0)
+    assert bound <= whole.value + 1e-9
+    none = decompose.priced_bound(form, parts, problem.weights, 0 * found.row_prices, 60.0)
+    assert none == pytest.approx(free.value) and none < bound
+    monkeypatch.setattr(linear, "_LARGE", 10)
+    again = LinearProgram(form).solve(problem.weights)
+    assert again.value == pytest.approx(whole.value, rel=1e-7)
+    assert again.bound <= whole.value + 1e-9
+
+
+@pytest.mark.parametrize("fields", [{"carbon": 0.2, "carbon_cap": 1e4}, {"step_hours": 3.0}])
+def test_what_reaches_far_in_time_stays_in_one_piece(fields):
+    problem = neighbours(**fields)
+    assert decompose.solved_in_time(problem.matrix(), problem.weights, 60.0) is None

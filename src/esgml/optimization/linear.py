@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +40,8 @@ class LinearSolution:
     bound_prices: NDArray[np.float64]
 
 
-#: From this many columns on, parts that no row joins are solved one by one, and a program
-#: that stays whole is solved by the interior point method, which grows more slowly.
+#: From this many columns on, programs are taken apart where that loses nothing; one that
+#: stays whole is then solved by the interior point method, which grows more slowly.
 _LARGE = 20_000
 _VERY_LARGE = 100_000
 
@@ -95,9 +95,11 @@ class LinearProgram:
         constant = float(weights @ form.constants)
         _require_finite(form, cost)
         if len(cost) > _LARGE and not relaxed:
-            apart = _solved_apart(form, weights, time_limit)
-            if apart is not None:
-                return apart
+            from esgml.optimization.decompose import decomposed
+
+            found = decomposed(form, weights, time_limit)
+            if found is not None:
+                return found
         parts = dict(self._parts)
         whole = "integrality" in parts and not relaxed
         if not whole:
@@ -124,65 +126,6 @@ class LinearProgram:
         return LinearSolution(
             np.asarray(found.x), value + constant, bound + constant, row_prices, bound_prices
         )
-
-
-def _solved_apart(
-    form: MatrixForm, weights: NDArray[np.float64], time_limit: float
-) -> LinearSolution | None:
-    """Solve the parts that few rows join, each by itself; None where they must be joined.
-
-    Rows of a group that reaches most parts are first left out. If the solutions of the parts
-    keep them, nothing was lost: no plan is better, and this one is allowed.
-    """
-    from scipy import sparse
-    from scipy.sparse.csgraph import connected_components
-
-    rows = form.rows.tocsr()
-    joining = np.zeros(rows.shape[0], dtype=bool)
-    for _, part in form.groups:
-        # a group of few rows for so many columns, such as a limit over all sites
-        joining[part] = 8 * (part.stop - part.start) <= rows.shape[1]
-    inner = rows[~joining]
-    columns = inner.shape[1]
-    graph = sparse.bmat([[None, inner.T], [inner, None]], format="csr")
-    count, label = connected_components(graph, directed=False)
-    label = label[:columns]
-    parts = np.unique(label)
-    if len(parts) < 2 or len(parts) > 1_000 or count > columns:
-        return None
-    z = np.zeros(columns)
-    value = bound = float(weights @ form.constants)
-    row_prices, bound_prices = np.zeros(rows.shape[0]), np.zeros(columns)
-    inside = np.flatnonzero(~joining)
-    owner = np.full(inner.shape[0], -1)
-    filled = np.diff(inner.indptr) > 0
-    owner[filled] = label[inner.indices[inner.indptr[:-1][filled]]]
-    for part in parts:
-        mine, own = np.flatnonzero(label == part), np.flatnonzero(owner == part)
-        at = inside[own]
-        piece = replace(
-            form,
-            costs=form.costs[:, mine],
-            constants=np.zeros_like(form.constants),
-            rows=inner[own][:, mine],
-            row_lower=form.row_lower[at],
-            row_upper=form.row_upper[at],
-            lower=form.lower[mine],
-            upper=form.upper[mine],
-            integral=form.integral[mine],
-            groups=(),
-            decode=None,
-        )
-        found = LinearProgram(piece).solve(weights, time_limit=time_limit)
-        z[mine], row_prices[at] = found.z, found.row_prices
-        bound_prices[mine] = found.bound_prices
-        value, bound = value + found.value, bound + found.bound
-    left = rows[joining] @ z
-    slack = 1e-7 * (1 + np.abs(left).max(initial=0.0))
-    kept = (left <= form.row_upper[joining] + slack) & (left >= form.row_lower[joining] - slack)
-    if not kept.all():
-        return None
-    return LinearSolution(z, value, bound, row_prices, bound_prices)
 
 
 def _require_finite(form: MatrixForm, cost: NDArray[np.float64]) -> None:

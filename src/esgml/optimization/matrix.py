@@ -34,6 +34,11 @@ class MatrixForm:
         Turns (e,) into a plan (d,); None = the first d columns are the plan.
     quadratic : scipy sparse matrix or None
         Q, shape (e, e), symmetric, in the value that is minimized.
+    stage : array of int or None
+        Step of time that each column belongs to, shape (e,), where rows join neighbouring
+        steps only.
+    reach : int
+        Steps after which what is decided now hardly matters any more; 0 = unknown.
     """
 
     costs: NDArray[np.float64]
@@ -47,6 +52,8 @@ class MatrixForm:
     groups: tuple[tuple[str, slice], ...] = ()
     decode: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     quadratic: Any = None
+    stage: NDArray[np.int64] | None = None
+    reach: int = 0
 
     def plan(self, z: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
         """Return the plan (dimension,) that a solution (e,) stands for."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+#: Hours after which a battery has long been full or empty since.
+WEEK = 168
+
+
 @dataclass(frozen=True)
 class Grid:
     """What sites see of the grid over T steps.
@@ -142,6 +146,8 @@ def dispatch_matrix(grid: Grid, store: Store, start: Floats | None = None) -> Ma
         np.zeros(width, dtype=bool),
         tuple(groups),
         _decoder(size, store.hours),
+        stage=np.tile(np.arange(steps), width // steps),
+        reach=max(1, round(WEEK / store.hours)),
     )
     odd = np.flatnonzero(np.tile((grid.price < 0) | (grid.export < 0), sites))
     return _with_switches(form, odd, size, store, net) if len(odd) else form
