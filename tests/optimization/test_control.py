@@ -76,25 +76,27 @@ def test_a_forecast_with_missing_hours_is_refused(shape):
     assert caught.value.where == "forecast"
 
 
-def test_worth_matches_a_search_over_all_moves():
+@pytest.mark.parametrize("stays", [0.0, 0.7, 1.0])
+def test_worth_matches_a_search_over_all_moves(stays):
     rng = np.random.default_rng(0)
     grid, ahead, count = levels(STORE, 65), 6, 3
     value = rng.uniform(0.1, 0.6, (ahead, 1, 1))
     scenarios = Scenarios(
-        rng.normal(0.3, 2, (ahead, 1, count)), value, value * 0.4, np.full((1, count), 1 / 3)
+        rng.normal(0.3, 2, (ahead, 1, count)), value, value * 0.4, np.full((1, count), 1 / 3), stays
     )
     fast = still_to_come(scenarios, STORE, grid)[0]
     change = grid[None, :] - grid[:, None]
     energy = np.where(change > 0, change / STORE.charging, change * STORE.discharging)
-    slow = np.zeros(len(grid))
+    each = np.zeros((count, len(grid)))
     for t in range(ahead - 1, -1, -1):
-        total = np.zeros(len(grid))
+        expected = stays * each + (1 - stays) * each.mean(axis=0)
+        each = np.zeros((count, len(grid)))
         for k in range(count):
             meter = scenarios.net[t, 0, k] + energy
             now = value[t] * np.maximum(meter, 0) - 0.4 * value[t] * np.maximum(-meter, 0)
             now = np.where(np.abs(energy) <= STORE.most, now, np.inf)
-            total += (now + slow[None]).min(axis=1) / count
-        slow = total
+            each[k] = (now + expected[k][None]).min(axis=1)
+    slow = each.mean(axis=0)
     # the search keeps to the grid, so it can only be a little worse
     assert (fast <= slow + 1e-9).all()
     assert np.abs(fast - slow).max() < 0.02 * np.abs(slow).max()
@@ -102,6 +104,21 @@ def test_worth_matches_a_search_over_all_moves():
         np.array([3.2]), np.array([1.0]), np.array([0.3]), np.array([0.0]), STORE, grid, fast[None]
     )
     assert -5 <= best[0] <= 5
+
+
+def test_needy_evenings_that_last_are_worth_filling_for():
+    net = np.zeros((6, 1, 10))
+    net[1:, :, 0] = 1.0  # one evening in ten takes five hours in a row
+    value = np.full((6, 1, 1), 0.5)
+    worth = []
+    for stays in (0.0, 1.0):
+        chances = Scenarios(net, value, 0 * value, np.full((1, 10), 0.1), stays)
+        worth.append(still_to_come(chances, STORE, levels(STORE, 65))[0])
+    last = [
+        (cost[40] - cost[-1]) / (levels(STORE, 65)[-1] - levels(STORE, 65)[40]) for cost in worth
+    ]
+    # drawn anew each hour, five such hours in a row hardly ever come
+    assert last[1] > 10 * last[0] > 0
 
 
 def test_worth_falls_with_the_level_and_less_and_less():
@@ -121,7 +138,7 @@ def test_analogs_weigh_days_and_need_none():
     hour = np.arange(24 * 20)
     load = (1 + np.sin(hour / 24 * 2 * np.pi))[None] * np.ones((2, 1))
     net, weights = Analogs().paths(load, 0 * load, 10, clock=23)
-    assert net.shape == (10, 2, 16) and np.allclose(weights.sum(axis=1), 1)
+    assert net.shape == (10, 2, 19) and np.allclose(weights.sum(axis=1), 1)
     assert np.allclose(net[:, 0, 0], 1 + np.sin(np.arange(480, 490) / 24 * 2 * np.pi))
     alone, one = Analogs().paths(load[:, :5], 0 * load[:, :5], 3)
     assert alone.shape == (3, 2, 1) and np.allclose(alone[:, 0, 0], load[0, 4])

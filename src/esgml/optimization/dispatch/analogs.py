@@ -39,18 +39,15 @@ class Analogs:
         Hours that are compared.
     load_keeps, sun_keeps : float
         What is left of the difference to now after each hour.
-    most : int
-        Most scenarios returned.
     """
 
     days: int = 28
-    recent: float = 8.0
-    other_kind: float = 0.5
-    close: float = 0.8
+    recent: float = 20.0
+    other_kind: float = 0.8
+    close: float = 1.5
     back: int = 12
-    load_keeps: float = 0.5
-    sun_keeps: float = 0.7
-    most: int = 16
+    load_keeps: float = 0.3
+    sun_keeps: float = 0.45
 
     def paths(
         self, load: Floats, solar: Floats, ahead: int, *, hours: float = 1.0, clock: int = 0
@@ -96,10 +93,6 @@ class Analogs:
         fading = self.sun_keeps ** (k * hours)
         suns = suns * (1 + (np.clip(ratio, 0.3, 3.0) - 1)[:, None, :] * fading[None, :, None])
         net = loads - suns
-        if count > self.most:
-            chosen = np.argsort(-weights, axis=1, kind="stable")[:, : self.most]
-            weights = np.take_along_axis(weights, chosen, axis=1)
-            net = np.take_along_axis(net, chosen[:, None, :], axis=2)
         weights = weights / weights.sum(axis=1, keepdims=True)
         return np.ascontiguousarray(net.transpose(1, 0, 2)), weights
 

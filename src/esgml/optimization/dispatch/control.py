@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: (H, n), (H, n), (n,), returns net load (ahead, H, K), carbon (ahead,) and weights (H, K).
 Forecast = Callable[["Floats", "Floats", "Floats", int], "tuple[Floats, Floats, Floats]"]
 
+#: How likely a scenario goes on for another hour.
+PERSISTENCE = 0.8
+
 
 class Controller:
     """Decides one step at a time for all sites of a dispatch problem.
@@ -40,10 +43,17 @@ class Controller:
         Steps looked ahead.
     forecast : callable, optional
         See `Forecast`; by default past days like today (`Analogs`).
+    persistence : float
+        How likely a scenario goes on for another hour; see `worth.Scenarios`.
     """
 
     def __init__(
-        self, problem: BatteryDispatch, ahead: int, forecast: Forecast | None = None
+        self,
+        problem: BatteryDispatch,
+        ahead: int,
+        forecast: Forecast | None = None,
+        *,
+        persistence: float = PERSISTENCE,
     ) -> None:
         self.problem, self.ahead = problem, ahead
         self.hours = problem.store.hours
@@ -61,6 +71,7 @@ class Controller:
         self.price = np.concatenate([past.get("price", np.zeros(0)), problem.grid.price])
         self.analogs = Analogs()
         self.forecast = forecast or self._analog_forecast
+        self.persistence = persistence**self.hours
         self._now = 0
 
     def _analog_forecast(
@@ -141,6 +152,7 @@ class Controller:
                 np.broadcast_to(price[:, None, None], shape),
                 np.minimum(earned[t + 1 : t + 1 + ahead], price)[:, None, None] * np.ones(shape),
                 weights,
+                self.persistence,
             )
             last = t + 1 + ahead == steps
             cost = still_to_come(coming, store, grid, after if last else None)

@@ -37,12 +37,17 @@ class Scenarios:
         Value of a kWh fed in, at most `value`.
     weights : array, shape (B, K)
         How likely each scenario is; rows sum to 1.
+    persistence : float
+        How likely a step goes on in the scenario of the step before; else one is drawn anew.
+        0 takes hours to be independent, which makes needy evenings too rare; 1 takes the
+        whole scenario to be known once its first hour is, which makes waiting too cheap.
     """
 
     net: Floats
     value: Floats
     earned: Floats
     weights: Floats
+    persistence: float = 0.0
 
 
 def levels(store: Store, count: int = 33) -> Floats:
@@ -56,7 +61,7 @@ def still_to_come(
     """Return the expected cost of the coming steps at each level, shape (B, levels).
 
     Each step is decided knowing its own net load and value, and of later ones only how
-    likely they are.
+    likely they are; the scenario is a Markov chain.
 
     Parameters
     ----------
@@ -66,22 +71,24 @@ def still_to_come(
         Cost after the last step; 0 where omitted.
     """
     ahead, sites, count = scenarios.net.shape
-    cost = np.zeros((sites, len(grid))) if after is None else after
+    shape, stays = (sites, count), scenarios.persistence
+    mean = np.zeros((sites, len(grid))) if after is None else after
+    cost = np.broadcast_to(mean[:, None, :], (*shape, len(grid)))
     step = grid[1] - grid[0]
-    where = np.arange(sites)[:, None, None]
-    level = np.broadcast_to(grid, (sites, count, len(grid)))
-    shape = (sites, count)
+    level = np.broadcast_to(grid, (*shape, len(grid)))
     for t in range(ahead - 1, -1, -1):
-        net = scenarios.net[t]
+        expected = stays * cost + (1 - stays) * mean[:, None, :]
         value = np.broadcast_to(scenarios.value[t], shape)
         earned = np.broadcast_to(scenarios.earned[t], shape)
-        to, now = _move(level, net, value, earned, store, cost, step)
+        to, now = _move(level, scenarios.net[t], value, earned, store, expected, step)
         place = to / step
         low = np.minimum(place.astype(np.int64), len(grid) - 2)
         part = place - low
-        later = cost[where, low] * (1 - part) + cost[where, low + 1] * part
-        cost = np.einsum("bks,bk->bs", now + later, scenarios.weights)
-    return cost
+        below = np.take_along_axis(expected, low, axis=2)
+        above = np.take_along_axis(expected, low + 1, axis=2)
+        cost = now + below + part * (above - below)
+        mean = np.einsum("bks,bk->bs", cost, scenarios.weights)
+    return mean
 
 
 def decide(
@@ -98,8 +105,8 @@ def decide(
         Of the steps after this one, from `still_to_come`.
     """
     to, _ = _move(
-        level[:, None, None], net[:, None], value[:, None], earned[:, None], store, cost,
-        grid[1] - grid[0],
+        level[:, None, None], net[:, None], value[:, None], earned[:, None], store,
+        cost[:, None, :], grid[1] - grid[0],
     )  # fmt: skip
     change = to[:, 0, 0] - level
     return np.where(change > 0, change / store.charging, change * store.discharging)
@@ -115,9 +122,9 @@ def _move(
     ----------
     level : array, shape (B, K or 1, S)
     net, value, earned : array, shape (B, K)
-    cost : array, shape (B, levels)
+    cost : array, shape (B, K, levels)
     """
-    worth = -np.diff(cost, axis=1)[:, None, :] / step  # of a stored kWh, falling
+    worth = -np.diff(cost, axis=2) / step  # of a stored kWh, falling
     put_in, taken_out = 1 / store.charging, store.discharging
 
     def until(limit: Floats, *, even: bool) -> Floats:

@@ -11,7 +11,7 @@ import pydantic
 
 from esgml.core.errors import DataError
 from esgml.optimization.dispatch.matrix import Grid, dispatch_matrix
-from esgml.optimization.dispatch.rules import self_consumption, tariff
+from esgml.optimization.dispatch.rules import fill_late, self_consumption, tariff
 from esgml.optimization.dispatch.store import Store
 from esgml.optimization.library import (
     Document,
@@ -231,11 +231,13 @@ class BatteryDispatch(LibraryProblem):
         return np.zeros(self.dimension)
 
     def rules(self) -> dict[str, Floats]:
-        """Return self-consumption, and filling up before dear hours."""
+        """Return self-consumption, filling up before dear hours, and filling late for them."""
         net, value = self.grid.net, self.value
+        past = self.history["load"] - self.history["solar"] if self.history else None
         return {
             "self-consumption": self_consumption(net, value, self.store).reshape(-1),
             "tariff": tariff(net, value, self.store).reshape(-1),
+            "fill late": fill_late(net, value, self.store, past).reshape(-1),
         }
 
     @cached_property

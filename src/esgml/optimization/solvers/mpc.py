@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import pydantic
 
 from esgml.core.errors import UsageError
 from esgml.core.interfaces import Hyperparameters, tunable
-from esgml.optimization.dispatch.control import Controller, Forecast
+from esgml.optimization.dispatch.control import PERSISTENCE, Controller, Forecast
 from esgml.optimization.problem import Problem
 from esgml.optimization.problems.battery_dispatch import BatteryDispatch
 from esgml.optimization.solution import Found
@@ -19,6 +21,9 @@ class MpcParams(Hyperparameters):
     ahead: int = tunable(36, 12, 72, description="steps looked ahead")
     kind: Literal["auto", "scenarios", "mean"] = "auto"
     levels: int = tunable(33, 17, 129, description="levels at which stored energy is valued")
+    persistence: Annotated[float, pydantic.Field(ge=0, le=1)] = tunable(
+        PERSISTENCE, 0.0, 1.0, description="how likely a scenario goes on for another hour"
+    )
 
 
 class Mpc(Solver):
@@ -55,7 +60,9 @@ class Mpc(Solver):
                 code="joint_limits",
                 remedy="Use kind=mean.",
             )
-        controller = Controller(problem, self.params.ahead, self.forecast)
+        controller = Controller(
+            problem, self.params.ahead, self.forecast, persistence=self.params.persistence
+        )
         if kind == "scenarios":
             plan = controller.by_scenarios(self.params.levels)
             how = "stored energy is valued over past days like today"
