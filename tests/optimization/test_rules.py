@@ -88,4 +88,6 @@ def test_rules_of_a_problem_know_what_came_before():
     assert list(with_past) == ["self-consumption", "tariff", "fill late"]
     assert not np.array_equal(with_past["fill late"], alone["fill late"])
     # without a day before, it fills up
-    assert library.load(document).store.run(alone["fill late"][:, None])[1].max() == pytest.approx(6.4)
+    assert library.load(document).store.run(alone["fill late"][:, None])[1].max() == pytest.approx(
+        6.4
+    )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace
+from esgml.cli.options import DEFAULT_WORKSPACE, Entity, Json, Time, Workspace
 from esgml.cli.output import note, plain, table, write_json
 from esgml.core.figures import figure
 
@@ -24,6 +24,16 @@ def optimize(
     problem: Annotated[str, typer.Argument(help="Problem file (JSON), or - for input.")] = "",
     method: Annotated[str, typer.Option(help="auto, exact, ga, nsga2, dqn, mpc or dp.")] = "",
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    history: Annotated[
+        str, typer.Option(help="Hours of load and sun up to now; what comes is forecast.")
+    ] = "",
+    load: Annotated[str, typer.Option(help="Column of the load, kWh.")] = "load_kwh",
+    solar: Annotated[
+        str, typer.Option(help="Column of what the roof makes, kWh; empty = none.")
+    ] = "solar_kwh",
+    entity: Entity = "entity",
+    time: Time = "timestamp",
+    forecaster: Annotated[str, typer.Option(help="auto, or the name of one model.")] = "auto",
     list_all: Annotated[bool, typer.Option("--list", help="Name problems and methods.")] = False,
     example: Annotated[str, typer.Option(help="Print a small example of a problem.")] = "",
     as_json: Json = False,
@@ -46,14 +56,28 @@ def optimize(
             "no problem is given.",
             remedy="Name a JSON file; esgml optimize --example NAME prints one to start from.",
         )
-    own, asked, given = decode(_read(problem))
+    document = _read(problem)
+    if history:
+        from esgml.training.foresight import with_forecast
+
+        document = with_forecast(
+            document,
+            history,
+            load_column=load,
+            solar_column=solar,
+            entity=entity,
+            time=time,
+            model=forecaster,
+            seed=seed or 0,
+        )
+    own, asked, given = decode(document)
     found = OptimizationEngine().solve(own, method or asked, seed=given if seed is None else seed)
-    document = plain(found.as_dict())
-    _keep(document, workspace)
+    answer = plain(found.as_dict())
+    _keep(answer, workspace)
     if as_json:
-        write_json("esgml.solution/1", document)
+        write_json("esgml.solution/1", answer)
         return
-    _show(document)
+    _show(answer)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -122,6 +146,9 @@ def _show(document: dict[str, Any]) -> None:
     ):
         if document[key] is not None:
             print(f"{label}: {form.format(document[key])}")
+    if paths := document["details"].get("paths"):
+        print("if load and sun go along the paths of the forecast: expected"
+              f" {paths['expected']:.4g}, {paths['least']:.4g} to {paths['most']:.4g}")  # fmt: skip
     for name, amount in document["violations"].items():
         note(f"broken: {name} by {amount:.4g}")
     for name, price in document["shadow_prices"].items():

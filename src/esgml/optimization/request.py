@@ -138,6 +138,11 @@ def solve_operation() -> Operation:
                     "additionalProperties": {"type": "string", "maxLength": 40},
                 },
                 "currency": {"type": "string", "minLength": 3, "maxLength": 10},
+                "forecast": {
+                    "type": "object",
+                    "description": "For battery_dispatch: the answer of the forecast route, where"
+                    " load and sun are not known yet; plan it with the method mpc.",
+                },
             },
             "additionalProperties": True,
         },

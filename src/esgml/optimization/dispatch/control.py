@@ -42,7 +42,8 @@ class Controller:
     ahead : int
         Steps looked ahead.
     forecast : callable, optional
-        See `Forecast`; by default past days like today (`Analogs`).
+        See `Forecast`; by default the forecast of the problem where it has one, else past
+        days like today (`Analogs`).
     persistence : float
         How likely a scenario goes on for another hour; see `worth.Scenarios`.
     """
@@ -70,7 +71,8 @@ class Controller:
             self.carbon = problem.grid.carbon
         self.price = np.concatenate([past.get("price", np.zeros(0)), problem.grid.price])
         self.analogs = Analogs()
-        self.forecast = forecast or self._analog_forecast
+        own = self._analog_forecast if problem.foreseen is None else self._foreseen
+        self.forecast = forecast or own
         self.persistence = persistence**self.hours
         self._now = 0
 
@@ -80,6 +82,15 @@ class Controller:
         clock = round(self.problem.first_hour + self._now * self.hours)
         net, weights = self.analogs.paths(load, solar, ahead, hours=self.hours, clock=clock)
         return net, usual_ahead(carbon, ahead, hours=self.hours), weights
+
+    def _foreseen(
+        self, load: Floats, solar: Floats, carbon: Floats, ahead: int
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return what the problem's own forecast says; carbon ahead is taken as given."""
+        given = self.problem.foreseen
+        assert given is not None
+        rows = slice(self._now + 1, self._now + 1 + ahead)
+        return given.net[rows], self.problem.grid.carbon[rows], given.weights
 
     def foresee(self, t: int) -> tuple[Floats, Floats, Floats]:
         """Return net load (ahead, H, K), carbon (ahead,) and weights (H, K) after step t.

@@ -10,6 +10,7 @@ import numpy as np
 import pydantic
 
 from esgml.core.errors import DataError
+from esgml.optimization.dispatch.foreseen import ForecastAnswer, Foreseen, foreseen
 from esgml.optimization.dispatch.matrix import Grid, dispatch_matrix
 from esgml.optimization.dispatch.rules import fill_late, self_consumption, tariff
 from esgml.optimization.dispatch.store import Store
@@ -60,13 +61,16 @@ class History(pydantic.BaseModel):
 class DispatchSpec(Document):
     """The document: load and solar in kWh per step (of one site, or a list of sites).
 
+    Where load or solar are not known yet (left out, or null), `forecast` stands in for them:
+    the answer of the forecast route, mean and intervals.
     `start` is the time of the first step, for controllers that know the hour and weekday.
     `price_published` is the hour of day at which the prices of the next day become known to
     them; without it the whole tariff is known.
     """
 
-    load: Sites
+    load: Sites | None = None
     solar: Sites | None = None
+    forecast: ForecastAnswer | None = None
     price: Series | float
     carbon: Series | float = 0.0
     export_price: Series | float = 0.0
@@ -97,6 +101,9 @@ class BatteryDispatch(LibraryProblem):
         Hour of the week of the first step, 0 = Monday 00:00.
     price_published : int or None
         Hour at which the prices of the next day become known; None = all are known.
+    foreseen : Foreseen or None
+        What stands in for load and solar that are not known yet: `load` and `solar` hold its
+        mean there, and so do plans and costs.
     """
 
     Spec: ClassVar[type[Document]] = DispatchSpec
@@ -113,6 +120,7 @@ class BatteryDispatch(LibraryProblem):
         history: dict[str, Floats] | None = None,
         first_hour: int = 0,
         price_published: int | None = None,
+        foreseen: Foreseen | None = None,
     ) -> None:
         sites, steps = grid.shape
         names = ["battery"] if sites == 1 else [f"battery_{i + 1}" for i in range(sites)]
@@ -132,6 +140,7 @@ class BatteryDispatch(LibraryProblem):
         self.load, self.solar, self.grid, self.store = load, solar, grid, store
         self.history = history or {}
         self.first_hour, self.price_published = first_hour, price_published
+        self.foreseen = foreseen
 
     @classmethod
     def build(cls, spec: DispatchSpec) -> Self:
@@ -150,9 +159,16 @@ class BatteryDispatch(LibraryProblem):
                 "carbon_price": f"{money}/kgCO2e",
             },
         )
-        load = _sites(spec.load, "load", scale["load"])
+        ahead = _ahead(spec)
+        load = _sites(spec.load, "load", scale["load"], expected=ahead.load if ahead else None)
         sites, steps = load.shape
-        solar = _sites(spec.solar, "solar", scale["solar"], load.shape)
+        solar = _sites(
+            spec.solar,
+            "solar",
+            scale["solar"],
+            load.shape,
+            expected=ahead.solar if ahead else None,
+        )
         price = hourly(spec.price, steps, "price", scale["price"])
         export = hourly(spec.export_price, steps, "export_price", scale["export_price"])
         carbon = hourly(spec.carbon, steps, "carbon", scale["carbon"])
@@ -195,8 +211,9 @@ class BatteryDispatch(LibraryProblem):
             currency=money,
             carbon_price=spec.carbon_price * scale["carbon_price"],
             history=_history(spec.history, sites, scale),
-            first_hour=hour_of_week(spec.start),
+            first_hour=hour_of_week(spec.start or (ahead.start if ahead else None)),
             price_published=spec.price_published,
+            foreseen=ahead,
         )
 
     @property
@@ -311,15 +328,52 @@ def _limit(value: float | None, name: str, scale: float) -> float:
     return value * scale
 
 
-def _sites(values: Any, name: str, scale: float, shape: tuple[int, int] | None = None) -> Floats:
-    """Return a series per site, shape (H, T)."""
+def _ahead(spec: DispatchSpec) -> Foreseen | None:
+    """Return the forecast as scenarios, over as many steps as are planned."""
+    if spec.forecast is None:
+        if spec.load is None:
+            raise DataError(
+                "neither the load nor a forecast of it is given.",
+                code="hours_missing",
+                where="load",
+                remedy="Give load, or forecast; esgml optimize --history DATA makes one.",
+            )
+        return None
+    series: Any = spec.load if spec.load is not None else spec.price
+    series = series[0] if isinstance(series, list) and isinstance(series[0], list) else series
+    steps = len(series) if isinstance(series, list) else len(spec.forecast.forecasts[0].mean)
+    return foreseen(spec.forecast, steps)
+
+
+def _sites(
+    values: Any,
+    name: str,
+    scale: float,
+    shape: tuple[int, int] | None = None,
+    *,
+    expected: Floats | None = None,
+) -> Floats:
+    """Return a series per site, shape (H, T); `expected` where values are null or left out."""
     if values is None:
-        return np.zeros(shape or (1, 1))
+        return np.zeros(shape or (1, 1)) if expected is None else expected
     rows = values if isinstance(values[0], list) else [values]
     sites, steps = shape if shape is not None else (len(rows), len(rows[0]))
-    if len(rows) != sites:
-        raise DataError(f"it has {len(rows)} sites, the load {sites}.", code="length", where=name)
+    if len(rows) != sites or (expected is not None and len(expected) != sites):
+        other = sites if len(rows) != sites or expected is None else len(expected)
+        raise DataError(
+            f"it has {len(rows)} sites, {'the load' if expected is None else 'the forecast'}"
+            f" {other}.",
+            code="length",
+            where=name,
+        )
     labels = [name] if len(rows) == 1 else [f"{name}[{i}]" for i in range(len(rows))]
+    if expected is not None:
+        rows = [
+            [mean if v is None else v for v, mean in zip(row, means / scale, strict=False)]
+            if len(row) == len(means)
+            else row
+            for row, means in zip(rows, expected, strict=True)
+        ]
     return np.stack(
         [hourly(row, steps, label, scale) for row, label in zip(rows, labels, strict=True)]
     )

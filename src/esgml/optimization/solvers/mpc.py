@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 import pydantic
 
 from esgml.core.errors import UsageError
@@ -13,6 +14,11 @@ from esgml.optimization.problem import Problem
 from esgml.optimization.problems.battery_dispatch import BatteryDispatch
 from esgml.optimization.solution import Found
 from esgml.optimization.solver import Solver
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
 class MpcParams(Hyperparameters):
@@ -69,5 +75,37 @@ class Mpc(Solver):
         else:
             plan = controller.by_mean()
             how = "the mean forecast is solved as a linear program"
+        details: dict[str, Any] = {"kind": kind, "ahead": self.params.ahead}
         why = f"Controlled step by step without knowing the future: {how}."
-        return Found(plan.reshape(-1), why, details={"kind": kind, "ahead": self.params.ahead})
+        if (given := problem.foreseen) is not None and self.forecast is None:
+            paths = given.net.shape[2]
+            how = f"stored energy is valued over {paths} paths" if kind == "scenarios" else how
+            maker = f" by {given.model}" if given.model else ""
+            why = f"Planned on a forecast of load and sun{maker}: {how}."
+            details |= {"forecaster": given.model, "paths": under_paths(problem, plan)}
+        return Found(plan.reshape(-1), why, details=details)
+
+
+def under_paths(problem: BatteryDispatch, plan: Floats) -> dict[str, float]:
+    """Return what a plan is worth if load and sun go along the paths of the forecast.
+
+    The plan is carried out as it stands, on every site's same path.
+
+    Returns
+    -------
+    dict
+        ``expected`` value, and the ``least`` and ``most`` of all paths.
+    """
+    given = problem.foreseen
+    assert given is not None
+    energy, _ = problem.store.run(plan.T)
+    meter = given.net + energy[:, :, None]  # (T, H, K)
+    earned = problem.weights[0] * problem.grid.export
+    value = np.einsum("thk,t->hk", np.maximum(meter, 0.0), problem.value)
+    value -= np.einsum("thk,t->hk", np.maximum(-meter, 0.0), earned)
+    total = value.sum(axis=0)
+    return {
+        "expected": float((value * given.weights).sum()),
+        "least": float(total.min()),
+        "most": float(total.max()),
+    }
