@@ -34,6 +34,7 @@ from esgml.optimization import library
 from esgml.optimization.dispatch.control import Controller
 from esgml.optimization.engine import OptimizationEngine
 from esgml.optimization.linear import LinearProgram
+from esgml.training.foresight import Foresight
 
 Floats = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results" / "dispatch.json"
@@ -81,6 +82,22 @@ def controllers() -> dict[str, Callable[[Any], Floats]]:
         "scenario DP each hour": lambda p: Controller(p, 36).by_scenarios(),
     }
     return found
+
+
+def on_own_forecaster(own: list[Any], model: str = "auto") -> tuple[list[Floats], float]:
+    """Return plans on the project's forecaster, fitted on the four weeks before each week.
+
+    It forecasts anew every six hours; scenarios run through its intervals.
+    """
+
+    def run(p: Any) -> Floats:
+        past = p.history
+        before = past["load"].shape[1]
+        begin = np.datetime64("2024-01-01T00", "us") + np.timedelta64(p.first_hour - before, "h")
+        sight = Foresight.fit(past["load"], past["solar"], begin, 36, every=6, model=model)
+        return Controller(p, 36, sight).by_scenarios()
+
+    return timed(run, own)
 
 
 def houses_one_by_one(own: list[Any]) -> list[Any]:
@@ -280,6 +297,7 @@ def main() -> int:
     """Print the tables and one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--months", action="store_true", help="every house-month as well")
+    parser.add_argument("--forecaster", action="store_true", help="the project's own as well")
     parser.add_argument("--learn", action="store_true", help="deep Q-learning as well")
     parser.add_argument("--save", action="store_true", help="write the results file")
     chosen = parser.parse_args()
@@ -294,6 +312,11 @@ def main() -> int:
         for name, run in controllers().items():
             plans, seconds = timed(run, own)
             rows[name] = judged(own, plans, seconds, limits)
+        if chosen.forecaster:
+            for model in ("seasonal_median", "auto"):
+                plans, seconds = on_own_forecaster(own, model)
+                name = f"scenario DP, own forecaster ({model})"
+                rows[name] = judged(own, plans, seconds, limits)
         single = houses_one_by_one(own)
         if kind == "cost":
             rows |= searches(single, np.array([p.bound() for p in single]))
