@@ -21,17 +21,18 @@ SEASONAL = (
     "theta",
     "month_levels",
     "ridge",
+    "lean_ridge",
     "lightgbm_direct",
     "gaussian_process",
     "lstm",
 )
 ANNUAL = (BASELINE, "shrunk_growth")
 #: Most rows on which a model is in the pool of its own accord: beyond, its training time is
-#: out of proportion to what it adds.
-MOST_ROWS = {"lstm": 30_000, "gaussian_process": 60_000}
+#: out of proportion to what it adds, or (lean_ridge) there is enough to learn from for others.
+MOST_ROWS = {"lean_ridge": 5_000, "lstm": 30_000, "gaussian_process": 60_000}
 #: Fewest rows on which a model is in the pool of its own accord: below, it learns noise, and
 #: a few past windows are too few to find that out.
-FEWEST_ROWS = {"lightgbm_direct": 500, "gaussian_process": 500, "lstm": 500}
+FEWEST_ROWS = dict.fromkeys(("lean_ridge", "lightgbm_direct", "gaussian_process", "lstm"), 500)
 
 
 def choose_models(
@@ -70,7 +71,7 @@ def choose_models(
             reason = str(error)
         most = MOST_ROWS.get(name, panel.rows)
         if not reason and model == "auto" and not compare and panel.rows > most:
-            reason = f"slow on more than {most:,} rows; ask for it by name"
+            reason = f"slow or no gain on more than {most:,} rows; ask for it by name"
         if not reason and model == "auto" and not compare and panel.rows < FEWEST_ROWS.get(name, 0):
             reason = f"needs {FEWEST_ROWS[name]:,} rows; ask for it by name"
         if reason:

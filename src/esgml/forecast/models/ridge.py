@@ -62,7 +62,7 @@ class Ridge(TimeSeriesModel):
             self.center_ = self.spread_ = np.zeros(0)
             return
         age = design.age(panel)
-        self.dropped_ = unhelpful_covariates(design, age)
+        self.dropped_ = self._left_out(design, age, panel)
         design = design.without(self.dropped_)
         self.center_, self.spread_ = standardize(design.x)
         z = np.clip(design.z, -5, 8)
@@ -80,6 +80,10 @@ class Ridge(TimeSeriesModel):
             rest = rest - np.einsum("ij,ij->i", columns, found[group])
             self.coefficients_.append(found)
         self.limit_ = float(max(np.quantile(np.abs(z), 0.999), np.quantile(np.abs(rest), 0.99)))
+
+    def _left_out(self, design: Design, age: NDArray[np.float64], panel: Panel) -> tuple[str, ...]:
+        """Return the features that are not used."""
+        return unhelpful_covariates(design, age)
 
     def _groups(
         self, design: Design, series: NDArray[np.int64]
