@@ -183,6 +183,26 @@ def test_restarts_draw_all_but_the_elite_anew():
     assert flat.restarts == 2
 
 
+@pytest.mark.parametrize("survival", ["best", "children"])
+def test_the_elite_survives_and_parents_only_where_they_are_better(survival):
+    def values(x):
+        return x.sum(axis=1), np.zeros(len(x))
+
+    search = Evolution(
+        Space([Variable("x", size=3)]), values, Operators(population=20, survival=survival)
+    )
+    first = search.objective[0]
+    for _ in range(15):
+        before = search.objective.copy()
+        elite = search.x[: search.operators.elite].copy()
+        search.step()
+        if survival == "best":
+            assert (search.objective <= before).all(), "no place in the order gets worse"
+        else:
+            assert all((search.x == plan).all(axis=1).any() for plan in elite)
+    assert search.objective[0] < first / 2
+
+
 def test_no_settings_out_of_bounds():
     for bad in ({"mutation": 2}, {"population": 1}, {"selection": "luck"}, {"elitism": 1}):
         with pytest.raises(UsageError):

@@ -12,7 +12,7 @@ from esgml.optimization.genetic.crossover import CROSSOVERS, ordered
 from esgml.optimization.genetic.evolution import Operators, begin, offspring
 from esgml.optimization.genetic.genes import Genes
 from esgml.optimization.genetic.mutation import STEPS
-from esgml.optimization.genetic.selection import SELECTIONS, best_first
+from esgml.optimization.genetic.selection import SELECTIONS, best_first, distinct_first
 from esgml.optimization.space import Space, Variable
 
 MIXED = Space(
@@ -132,3 +132,34 @@ def test_the_feasibility_rules_by_definition(plans):
             assert objective[i] <= objective[j]
         else:
             assert violation[i] <= violation[j]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 40), levels=st.integers(1, 4))
+def test_repeated_plans_come_last_and_the_others_best_first(seed, count, levels):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, levels, (count, 2)).astype(float)
+    objective, violation = x[:, 0], x[:, 1] // 2
+    order = distinct_first(x, objective, violation)
+    assert sorted(order.tolist()) == list(range(count))
+    distinct = len(np.unique(x, axis=0))
+    first = x[order[:distinct]]
+    assert len(np.unique(first, axis=0)) == distinct, "equal plans count once"
+    kept = list(zip(violation[order[:distinct]], objective[order[:distinct]], strict=True))
+    assert kept == sorted(kept)
+
+
+@pytest.mark.parametrize("recombine", ["line", "both"])
+def test_a_line_keeps_what_sums_of_the_parents_keep(recombine):
+    genes, rng = Genes(Space([Variable("x", lower=-9, upper=9, size=5)])), np.random.default_rng(0)
+    a, b = (rng.dirichlet(np.ones(5), 20) for _ in "ab")
+    children = CROSSOVERS[recombine](rng, a, b, genes)
+    lines = children if recombine == "line" else children[10:]
+    assert np.allclose(lines.sum(axis=1), 1.0)
+
+
+def test_steps_beyond_a_bound_end_on_it():
+    genes, rng = Genes(Space([Variable("x", lower=0, upper=1, size=50)])), np.random.default_rng(0)
+    x = np.zeros((40, 50))
+    children = offspring(rng, x, x, genes, Operators(mutation=0.5), 0.1)
+    assert (children == 0).mean() > 0.5 and (children > 0).any()

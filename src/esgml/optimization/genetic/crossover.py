@@ -2,7 +2,7 @@
 
 Each operator takes matrices of parents and returns a matrix of children of the same shape. The
 exchanging ones (`uniform`, `one_point`, `two_point`) serve every kind of gene outside
-permutations; `blend` and `sbx` compute with real and integer genes and exchange the others;
+permutations; `blend`, `line` and `sbx` compute with real and integer genes and exchange the others;
 permutations are crossed by `ordered`, which keeps them permutations.
 
 References
@@ -10,6 +10,8 @@ References
 Deb, K., Agrawal, R. B. (1995). Simulated binary crossover for continuous search space.
 Davis, L. (1985). Applying adaptive algorithms to epistatic domains (order crossover).
 Eshelman, L. J., Schaffer, J. D. (1993). Interval schemata (blend crossover).
+Muhlenbein, H., Schlierkamp-Voosen, D. (1993). Predictive models for the breeder genetic
+algorithm (line crossover).
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: How far `blend` may go beyond its parents, as a share of their distance.
 BLEND = 0.3
+#: The same for `line`.
+LINE = 0.25
 #: The distribution index of `sbx` is 15: the spread is a 16th root, taken as four square roots.
 SBX_ROOTS = 4
 
@@ -64,6 +68,30 @@ def blend(rng: np.random.Generator, a: Array, b: Array, genes: Genes) -> Array:
     u = rng.random(a.shape)
     mixed = a + (u * (1.0 + 2.0 * BLEND) - BLEND) * (b - a)
     return mixed if genes.all_real else _numbers(u < 0.5, a, b, mixed, genes)
+
+
+def line(rng: np.random.Generator, a: Array, b: Array, genes: Genes) -> Array:
+    """Draw each child on the line through its parents, between them or a little beyond.
+
+    All numbers of a child move alike, so that sums the parents keep (energy over a day, a budget)
+    are kept by the child.
+    """
+    u = rng.random((len(a), 1)) * (1.0 + 2.0 * LINE) - LINE
+    mixed = a + u * (b - a)
+    if genes.all_real:
+        return np.asarray(mixed)
+    return _numbers(coins(rng, (a.shape[0], a.shape[1])), a, b, mixed, genes)
+
+
+def both(rng: np.random.Generator, a: Array, b: Array, genes: Genes) -> Array:
+    """Cross one half of the pairs by `uniform`, the other by `line`.
+
+    The first finds out which columns are good by themselves, the second moves columns together
+    that act together.
+    """
+    half = len(a) // 2
+    first = uniform(rng, a[:half], b[:half], genes)
+    return np.concatenate([first, line(rng, a[half:], b[half:], genes)])
 
 
 def sbx(rng: np.random.Generator, a: Array, b: Array, genes: Genes) -> Array:
@@ -121,9 +149,11 @@ def ordered(rng: np.random.Generator, a: Array, b: Array) -> Array:
 
 
 CROSSOVERS: dict[str, Crossover] = {
+    "both": both,
     "uniform": uniform,
     "one_point": one_point,
     "two_point": two_point,
     "blend": blend,
+    "line": line,
     "sbx": sbx,
 }

@@ -21,7 +21,7 @@ from esgml.optimization.genetic.convergence import Convergence
 from esgml.optimization.genetic.crossover import CROSSOVERS, ordered
 from esgml.optimization.genetic.genes import Genes
 from esgml.optimization.genetic.mutation import STEPS, mutate
-from esgml.optimization.genetic.selection import SELECTIONS, best_first
+from esgml.optimization.genetic.selection import SELECTIONS, distinct_first
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,10 @@ class Operators:
     crossover : float
         Probability that a child has two parents.
     elitism : float
-        Share of the best that survive as they are.
+        Share of the best that survive as they are; the only ones to survive a restart.
+    survival : str
+        ``best``: parents and children compete, equal plans once; ``children``: all but the elite
+        are replaced.
     selection, recombine, step : str
         Names in ``SELECTIONS``, ``CROSSOVERS`` and ``STEPS``.
     scale : float
@@ -70,8 +73,9 @@ class Operators:
     mutation: float = 0.01
     crossover: float = 0.7
     elitism: float = 0.1
+    survival: str = "best"
     selection: str = "tournament3"
-    recombine: str = "uniform"
+    recombine: str = "both"
     step: str = "mixed"
     scale: float = 0.1
     clones: bool = False
@@ -191,14 +195,17 @@ class Evolution:
         return self.evaluate(x)
 
     def _keep(self, x: Array, objective: Array, violation: Array) -> None:
-        order = best_first(objective, violation)
+        order = distinct_first(x, objective, violation)[: self.operators.population]
         self.x = x[order]
         self.objective = objective[order]
         self.violation = violation[order]
 
     def _note(self) -> None:
         self.convergence.add(
-            self.objective[0], self.objective.mean(), self.violation[0], self.solutions
+            self.objective[0],
+            np.add.reduce(self.objective) / len(self.objective),
+            self.violation[0],
+            self.solutions,
         )
 
     @property
@@ -210,13 +217,16 @@ class Evolution:
         """Make the next generation."""
         before = (float(self.violation[0]), float(self.objective[0]))
         k = self.operators.elite
+        count = self.operators.population - k
         if self.operators.restart_after and self.stalled >= self.operators.restart_after:
-            children = self.genes.sample(self.rng, self.operators.population - k)
+            children = self.genes.sample(self.rng, count)
             self.scale, self.stalled = self.operators.scale, 0
             self.restarts += 1
             objective, violation = self._ask(children)
         else:
-            children, mothers = self._children(self.operators.population - k)
+            if self.operators.survival == "best":
+                k = count = self.operators.population
+            children, mothers = self._children(count)
             objective, violation = self._ask(children)
             if self.operators.step == "adaptive":
                 better = (objective < self.objective[mothers]) & (

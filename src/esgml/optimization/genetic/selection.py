@@ -32,6 +32,25 @@ def best_first(objective: Array, violation: Array) -> Index:
     return objective.argsort(kind="stable")
 
 
+def distinct_first(x: Array, objective: Array, violation: Array) -> Index:
+    """Return the order of `best_first`, plans that repeat an earlier one moved to the end."""
+    order = best_first(objective, violation)
+    if not _repeats(objective[order]).any():
+        return order
+    # Plans of one value are brought together by a sum of their columns that tells them apart.
+    mark = x @ np.sqrt(np.arange(2.0, x.shape[1] + 2.0))
+    order = np.lexsort((mark, objective, violation))
+    equal = _repeats(objective[order]) & _repeats(violation[order]) & _repeats(mark[order])
+    return np.concatenate([order[~equal], order[equal]])
+
+
+def _repeats(values: Array) -> NDArray[np.bool_]:
+    """Return which values equal the one before."""
+    found = np.zeros(len(values), dtype=bool)
+    np.equal(values[1:], values[:-1], out=found[1:])
+    return found
+
+
 def tournament(rng: np.random.Generator, population: int, count: int) -> Index:
     """Draw the better of two, `count` times."""
     return np.asarray(rng.integers(0, population, (2, count)).min(axis=0))

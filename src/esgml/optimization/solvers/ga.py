@@ -49,11 +49,17 @@ class GeneticParams(Hyperparameters):
     target_fitness: float = pydantic.Field(
         0.95, description="share of the attainable gain at which the search stops"
     )
+    survival: Literal["best", "children"] = pydantic.Field(
+        "best",
+        description="best = parents compete with their children; children = the elite alone stay",
+    )
     selection: Literal["tournament", "tournament3", "rank", "truncation"] = tunable(
         "tournament3", choices=["tournament", "tournament3", "rank", "truncation"]
     )
-    recombine: Literal["uniform", "one_point", "two_point", "blend", "sbx"] = tunable(
-        "uniform", choices=["uniform", "one_point", "two_point", "blend", "sbx"]
+    recombine: Literal["both", "uniform", "one_point", "two_point", "blend", "line", "sbx"] = (
+        tunable(
+            "both", choices=["both", "uniform", "one_point", "two_point", "blend", "line", "sbx"]
+        )
     )
     step: Literal["mixed", "multiscale", "gaussian", "adaptive", "polynomial"] = tunable(
         "mixed", choices=["mixed", "multiscale", "gaussian", "adaptive", "polynomial"]
@@ -81,9 +87,11 @@ class GeneticAlgorithm(Solver):
     bound)``; where a problem has no baseline or no proved bound, there is none, and all
     generations are run.
 
-    Deviations from the textbook: a child with one parent changes in at least one column (no
-    clones); steps of real columns are of all sizes (half polynomial, half log-uniform); the
-    first population is a Latin hypercube. Each can be set back: ``step="gaussian"``, ...
+    Deviations from the textbook: parents compete with their children, so more than the elite may
+    survive; a child with one parent changes in at least one column (no clones); half of the pairs
+    are crossed column by column, half along the line through them; steps of real columns are of
+    all sizes (half polynomial, half log-uniform); the first population is a Latin hypercube. Most
+    can be set back: ``survival="children"``, ``recombine="uniform"``, ``step="gaussian"``.
 
     Attributes
     ----------
@@ -162,6 +170,7 @@ class GeneticAlgorithm(Solver):
             p.mutation,
             p.crossover,
             p.elitism,
+            p.survival,
             p.selection,
             p.recombine,
             p.step,

@@ -32,8 +32,10 @@ class FrontParams(Hyperparameters):
         None, ge=0, le=1, description="probability that a column changes; 1 / columns if omitted"
     )
     crossover: float = pydantic.Field(0.9, ge=0, le=1)
-    recombine: Literal["uniform", "one_point", "two_point", "blend", "sbx"] = tunable(
-        "sbx", choices=["uniform", "one_point", "two_point", "blend", "sbx"]
+    recombine: Literal["both", "uniform", "one_point", "two_point", "blend", "line", "sbx"] = (
+        tunable(
+            "sbx", choices=["both", "uniform", "one_point", "two_point", "blend", "line", "sbx"]
+        )
     )
     step: Literal["mixed", "multiscale", "gaussian", "polynomial"] = tunable(
         "mixed", choices=["mixed", "multiscale", "gaussian", "polynomial"]
