@@ -77,6 +77,17 @@ def test_every_transition_is_drawn_alike():
     assert len(values) == 40 and counts.min() > 130 and counts.max() < 280
 
 
+def test_a_batch_is_cut_into_parts_of_one_size():
+    store, _ = filled(30, 2, 40, 0)
+    drawn = store.sample(np.random.default_rng(0), 24, 3)
+    parts = list(drawn.parts(3))
+    assert [len(part.action) for part in parts] == [8, 8, 8]
+    assert all(part.every_reward is None for part in parts)
+    for name in ("observation", "action", "reward", "discount", "following", "allowed"):
+        together = np.concatenate([getattr(part, name) for part in parts])
+        assert np.array_equal(together, getattr(drawn, name))
+
+
 def test_nothing_to_draw_or_no_room_is_refused():
     with pytest.raises(UsageError, match="nothing is stored"):
         ReplayBuffer(10, 1, 2).sample(np.random.default_rng(0), 4)

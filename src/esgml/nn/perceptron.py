@@ -14,6 +14,7 @@ He, K. et al. (2015). Delving deep into rectifiers (first weights).
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ class Perceptron:
             self._kept = kept
         out = x @ self.weights["head.weight"].T
         out += self.weights["head.bias"]
-        return np.asarray(out)
+        return out
 
     def backward(self, slope: Array) -> None:
         """Set `gradient` from the loss's derivative by the outputs of the rows kept last.
@@ -108,7 +109,7 @@ class Perceptron:
         for i in range(len(self.names) - 1, -1, -1):
             name, x = self.names[i], self._kept[i]
             np.matmul(slope.T, x, out=self._slopes[f"{name}.weight"])
-            slope.sum(axis=0, out=self._slopes[f"{name}.bias"])
+            np.add.reduce(slope, axis=0, out=self._slopes[f"{name}.bias"])
             if i:
                 slope = slope @ self.weights[f"{name}.weight"]
                 slope *= x > 0
@@ -116,21 +117,22 @@ class Perceptron:
     def adam(self, rate: float, clip: float = np.inf) -> None:
         """Move the weights against the gradient, its norm limited to `clip`."""
         g = self.gradient
-        norm = float(np.sqrt(np.dot(g, g)))
+        norm = math.sqrt(np.dot(g, g))
         if norm > clip:
             g *= clip / norm
         self._steps += 1
+        # Both moments are kept without their factors 1 - beta; the numbers below make up for it.
+        wide = math.sqrt((1.0 - _BETA2) / (1.0 - _BETA2**self._steps))
         m, v = self._first, self._second
-        m += (1.0 - _BETA1) * (g - m)
+        m *= _BETA1
+        m += g
         g *= g
-        g -= v
-        g *= 1.0 - _BETA2
+        v *= _BETA2
         v += g
         np.sqrt(v, out=g)
-        g *= 1.0 / np.sqrt(1.0 - _BETA2**self._steps)
-        g += _EPSILON
+        g += _EPSILON / wide
         np.divide(m, g, out=g)
-        g *= rate / (1.0 - _BETA1**self._steps)
+        g *= rate * (1.0 - _BETA1) / (1.0 - _BETA1**self._steps) / wide
         self.flat -= g
 
     def move_to(self, other: Perceptron, share: float = 1.0) -> None:

@@ -12,7 +12,8 @@ through deep reinforcement learning. Sutton, R. S. (1988), for returns over seve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,15 @@ class Batch:
     allowed: NDArray[np.bool_]
     every_reward: NDArray[np.float32] | None = None
     every_following: NDArray[np.float32] | None = None
+
+    def parts(self, count: int) -> Iterator[Batch]:
+        """Cut the batch into `count` of one size: drawing once is cheaper than often."""
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        held = {name: values for name, values in columns.items() if values is not None}
+        size = len(self.action) // count
+        for start in range(0, size * count, size):
+            rows = slice(start, start + size)
+            yield replace(self, **{name: values[rows] for name, values in held.items()})
 
 
 class ReplayBuffer:
@@ -158,37 +168,35 @@ class ReplayBuffer:
             raise UsageError("nothing is stored yet, so nothing can be drawn.")
         environments = self.action.shape[1]
         drawn = rng.integers(0, held * environments, size)
-        age, who = drawn // environments, drawn % environments
+        age = drawn // environments
         oldest = self.written - held
-        at = (oldest + age) % self.rows
+        # Where a transition begins, counted over rows and environments in one.
+        first = (drawn + oldest * environments) % (self.rows * environments)
         if steps == 1:
-            discount = np.where(self.over[at, who], 0.0, gamma).astype(np.float32)
-            return Batch(
-                self.observation[at, who],
-                self.action[at, who],
-                self.reward[at, who],
-                discount,
-                self.following[at, who],
-                self.allowed[at, who],
-                None if self.every_reward is None else self.every_reward[at, who],
-                None if self.every_following is None else self.every_following[at, who],
-            )
-        reward = np.zeros(size)
-        factor = np.full(size, 1.0)
-        going = np.ones(size, dtype=bool)
-        last = at.copy()
-        for k in range(steps):
-            here = (oldest + np.minimum(age + k, held - 1)) % self.rows
-            going &= age + k < held
-            reward += np.where(going, factor * self.reward[here, who], 0.0)
-            factor = np.where(going, factor * gamma, factor)
-            last = np.where(going, here, last)
-            going &= ~self.cut[here, who]
+            last, reward = first, self.reward.take(first)
+            factor = np.full(size, gamma, np.float32)
+        else:
+            later = np.minimum(age[:, None] + np.arange(steps), held - 1)
+            here = (oldest + later) % self.rows * environments + (drawn % environments)[:, None]
+            ends = self.cut.take(here) | (later == held - 1)
+            ends[:, -1] = True
+            length = ends.argmax(axis=1)
+            weights = np.where(np.arange(steps) <= length[:, None], gamma ** np.arange(steps), 0.0)
+            reward = (weights * self.reward.take(here)).sum(axis=1).astype(np.float32)
+            last = here[np.arange(size), length]
+            factor = (gamma ** np.arange(1, steps + 1)).astype(np.float32)[length]
         return Batch(
-            self.observation[at, who],
-            self.action[at, who],
-            reward.astype(np.float32),
-            np.where(self.over[last, who], 0.0, factor).astype(np.float32),
-            self.following[last, who],
-            self.allowed[last, who],
+            _rows(self.observation, first),
+            self.action.take(first),
+            reward,
+            np.where(self.over.take(last), np.float32(0.0), factor),
+            _rows(self.following, last),
+            _rows(self.allowed, last),
+            None if self.every_reward is None else _rows(self.every_reward, first),
+            None if self.every_following is None else _rows(self.every_following, first),
         )
+
+
+def _rows(stored: NDArray[Any], at: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the transitions at places counted over rows and environments in one."""
+    return stored.reshape(-1, *stored.shape[2:]).take(at, axis=0)

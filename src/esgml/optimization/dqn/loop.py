@@ -44,9 +44,16 @@ class Record:
 
     steps: int = 0
     returns: list[tuple[int, float]] = field(default_factory=list)
-    low: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    high: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    low: NDArray[np.float64] = field(default_factory=lambda: np.array(np.inf))
+    high: NDArray[np.float64] = field(default_factory=lambda: np.array(-np.inf))
     solved: bool = False
+
+    def widen(self, replay: ReplayBuffer) -> None:
+        """Take in the range of the observations that are remembered now."""
+        held = min(replay.written, replay.rows)
+        for seen in (replay.observation[:held], replay.following[:held]):
+            self.low = np.minimum(self.low, seen.min(axis=(0, 1), initial=np.inf))
+            self.high = np.maximum(self.high, seen.max(axis=(0, 1), initial=-np.inf))
 
     def curve(self, most: int = 100) -> list[list[float]]:
         """Return at most `most` points ``[steps, mean return of the last episodes]``."""
@@ -80,7 +87,6 @@ def learn(
     gained = np.zeros(count)
     owed = 0.0
     seen = environment.reset(derive_seed(seed, "dqn", "environment") % (2**31))
-    low, high = seen.min(axis=0), seen.max(axis=0)
     ready = False
     allowed = environment.masks() if environment.masked else None
     while record.steps < params.steps and len(record.returns) < episodes:
@@ -90,7 +96,7 @@ def learn(
             action = _random(rng, count, actions, allowed)
         else:
             if not ready:
-                learner.standardize(*_spread(replay))
+                learner.standardize(*_spread(replay, params.gamma))
                 ready = True
             values = learner.values(seen)
             if allowed is not None:
@@ -108,31 +114,35 @@ def learn(
         record.steps += count
         gained += reward
         ended = np.flatnonzero(over | cut)
-        for i in ended:
+        for i in ended.tolist():
             record.returns.append((record.steps, float(gained[i])))
             recent.append(float(gained[i]))
             gained[i] = 0.0
-        low = np.minimum(low, reached.min(axis=0))
-        high = np.maximum(high, reached.max(axis=0))
         seen = following
+        if replay.written % replay.rows == 0:  # before the first ones are forgotten
+            record.widen(replay)
         if warming:
             continue
         if len(ended) and params.stop_at is not None and len(recent) == RECENT:
             record.solved = float(np.mean(recent)) >= params.stop_at
             if record.solved:
                 break
-        learner.slow_down(progress)
         owed += params.updates_per_step * count
-        while owed >= 1.0:
+        if owed < params.updates_at_once:
+            continue
+        learner.slow_down(progress)
+        due, steps = int(owed), 1 if every else params.n_step
+        owed -= due
+        drawn = replay.sample(rng, due * params.batch, steps, params.gamma)
+        for batch in drawn.parts(due):
             if every:
-                learner.update_every(replay.sample(rng, params.batch, 1, params.gamma))
+                learner.update_every(batch)
             else:
-                learner.update(replay.sample(rng, params.batch, params.n_step, params.gamma))
-            owed -= 1.0
+                learner.update(batch)
             if progress >= 1.0 - params.average:
                 learner.weigh_in()
     learner.settle()
-    record.low, record.high = low.astype(np.float64), high.astype(np.float64)
+    record.widen(replay)
     return learner, record
 
 
@@ -157,15 +167,18 @@ def _after(allowed: NDArray[np.bool_] | None, ended: NDArray[np.bool_]) -> NDArr
 
 
 def _spread(
-    replay: ReplayBuffer,
+    replay: ReplayBuffer, gamma: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Return mean and deviation of the observations so far, and the deviation of the rewards.
+    """Return mean and deviation of the observations so far, and what counts as 1 of rewards.
 
-    1 for what stood still.
+    A feature that stood still has the deviation 1. Rewards are measured by how far a sum of them,
+    discounted by `gamma`, may reach, so that the values to be learned are of the size of what a
+    new network says, and steps of one size fit every task.
     """
     held = min(replay.written, replay.rows)
     seen = replay.observation[:held].astype(np.float64)
     mean, deviation = seen.mean(axis=(0, 1)), seen.std(axis=(0, 1))
     deviation = np.where(deviation > 1e-6 * (1.0 + np.abs(mean)), deviation, 1.0)
-    reward = float(replay.reward[:held].astype(np.float64).std())
-    return mean.astype(np.float32), deviation.astype(np.float32), reward if reward > 1e-9 else 1.0
+    size = float(np.sqrt(np.mean(replay.reward[:held].astype(np.float64) ** 2)))
+    reach = size / np.sqrt(max(1.0 - gamma, 1e-4))
+    return mean.astype(np.float32), deviation.astype(np.float32), reach if size > 1e-9 else 1.0

@@ -30,7 +30,10 @@ class DqnParams(Hyperparameters):
     steps: int = pydantic.Field(
         50_000, ge=1, description="most environment steps, whatever the number of episodes"
     )
-    updates_per_step: float = pydantic.Field(1.0, gt=0, le=16, json_schema_extra=_search(0.1, 1.0))
+    updates_per_step: float = pydantic.Field(0.5, gt=0, le=16, json_schema_extra=_search(0.1, 1.0))
+    updates_at_once: int = pydantic.Field(
+        8, ge=1, description="updates that are made in one go, once so many are due"
+    )
     target_every: int = pydantic.Field(
         1, ge=1, description="updates between moves of the target network"
     )
