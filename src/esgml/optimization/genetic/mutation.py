@@ -57,10 +57,9 @@ def polynomial(rng: np.random.Generator, count: int, scale: float) -> Array:
 
 
 def mixed(rng: np.random.Generator, count: int, scale: float) -> Array:
-    """Draw half polynomial steps, which leave a wide basin; half multi-scale ones, which refine."""
-    steps = np.empty(count)
-    steps[::2] = polynomial(rng, (count + 1) // 2, scale)
-    steps[1::2] = multiscale(rng, count // 2, scale)
+    """Draw two polynomial steps, which leave wide basins, to each multi-scale one (refining)."""
+    steps = polynomial(rng, count, scale)
+    steps[::3] = multiscale(rng, len(steps[::3]), scale)
     return steps
 
 

@@ -90,8 +90,9 @@ class GeneticAlgorithm(Solver):
     Deviations from the textbook: parents compete with their children, so more than the elite may
     survive; a child with one parent changes in at least one column (no clones); half of the pairs
     are crossed column by column, half along the line through them; steps of real columns are of
-    all sizes (half polynomial, half log-uniform); the first population is a Latin hypercube. Most
-    can be set back: ``survival="children"``, ``recombine="uniform"``, ``step="gaussian"``.
+    all sizes (two of three polynomial, one log-uniform); the first population is a Latin
+    hypercube. Most can be set back: ``survival="children"``, ``recombine="uniform"``,
+    ``step="gaussian"``.
 
     Attributes
     ----------
