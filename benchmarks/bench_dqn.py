@@ -1,6 +1,6 @@
 """Deep Q-learning: CartPole beside stable-baselines3, and batteries on real house-weeks.
 
-``python benchmarks/bench_dqn.py [--seeds 5] [--cartpole-seeds 3] [--save]``
+``python benchmarks/bench_dqn.py [--seeds 5] [--cartpole-seeds 5] [--peer-seeds 5] [--save]``
 
 CartPole-v1 counts as solved when the mean return of the last 100 training episodes is 475; both
 libraries are stopped by that same test. stable-baselines3 runs with the hyperparameters its own
@@ -30,30 +30,20 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses, fill_late
-from esgml.optimization.policy import GuardedPolicy, Policy
+from esgml.optimization.battery_policy import (
+    SETTINGS,
+    TRIED,
+    guard,
+    learn_policy,
+    run_through,
+    saved,
+)
+from esgml.optimization.environments.battery import Battery, Houses, fill_late
 from esgml.optimization.solvers.dqn import DQNAgent
 
 Floats = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results" / "dqn.json"
 SOLVED, MOST = 475.0, 100_000
-#: Margins tried for the guard, USD; the one that does best on weeks of the training is kept.
-MARGINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
-#: What the design on houses 6-8 chose.
-DISPATCH: dict[str, Any] = {
-    "steps": 30_000,
-    "hidden": (128, 64),
-    "batch": 32,
-    "gamma": 0.98,
-    "n_step": 1,
-    "dueling": True,
-    "updates_per_step": 0.5,
-    "warm_up": 1_000,
-    "exploration": 0.2,
-    "final_epsilon": 0.05,
-    "final_rate": 0.05,
-    "average": 0.4,
-}
 
 
 def our_cartpole(seed: int) -> dict[str, Any]:
@@ -142,32 +132,6 @@ def other_weeks(judged: list[int]) -> list[int]:
     return [s for s in range(169, 8760 - 168, 24) if all(abs(s - w) >= 168 for w in judged)]
 
 
-def run_through(houses: Houses, weeks: NDArray[np.int64]) -> BatteryFleet:
-    """Return a fleet that runs each house-week once, for money alone."""
-    return BatteryFleet(houses, Battery(), weeks, copies=len(weeks), in_turn=True, shaping=0.0)
-
-
-def saved(fleet: BatteryFleet, act: Any) -> float:
-    """Return the money that all house-weeks of a fleet save against idle batteries."""
-    seen, _ = fleet.reset(seed=0)
-    total = 0.0
-    for _ in range(fleet.hours):
-        seen, _, _, _, info = fleet.step(act(seen))
-        total += float(info["saved"].sum())
-    return total
-
-
-def guard(trial: BatteryFleet, policy: Policy) -> GuardedPolicy:
-    """Return the policy with the rule beside it and the margin that does best in a trial."""
-    tried = {}
-    for margin in MARGINS:
-        one = GuardedPolicy(policy, fill_late, margin=margin)
-        tried[margin] = saved(trial, one.decide)
-    best = max(MARGINS, key=lambda margin: tried[margin])
-    trusted = bool(tried[best] >= saved(trial, fill_late))
-    return GuardedPolicy(policy, fill_late, margin=best, trusted=trusted)
-
-
 def attainable(sets: Any, weeks: list[int]) -> tuple[float, float]:
     """Return cost with idle batteries, and the most that perfect foresight saves."""
     from esgml.optimization import library
@@ -186,19 +150,19 @@ def batteries(seeds: int, plain: bool) -> dict[str, Any]:
     weeks = pairs(len(sets.HOUSES), judged)
     lessons = pairs(len(sets.HOUSES), other_weeks(judged))
     idle, limit = attainable(sets, judged)
-    test, trial = run_through(houses, weeks), run_through(houses, lessons[:: len(lessons) // 40])
+    battery = Battery()
+    test = run_through(houses, battery, weeks)
+    trial = run_through(houses, battery, lessons[:: len(lessons) // TRIED])
     rows: dict[str, Any] = {"rule: fill late": {"share": saved(test, fill_late) / limit}}
     kinds = {"DQN": {}} | ({"DQN, plain": {"every_action": False}} if plain else {})
     for name, options in kinds.items():
         shares, spent, guarded = [], [], []
         for seed in range(seeds):
-            agent = DQNAgent(**{**DISPATCH, **options})
-            fleet = BatteryFleet(houses, Battery(), lessons, gamma=DISPATCH["gamma"])
             began = time.process_time()
-            policy: Policy = agent.train(fleet, episodes=10**9, seed=seed)
+            policy = learn_policy(houses, battery, lessons, seed, **options)
             spent.append(time.process_time() - began)
             shares.append(saved(test, policy.act) / limit)
-            safe = guard(trial, policy)
+            safe = guard(policy, trial)
             guarded.append(saved(test, safe.decide) / limit)
             sys.stderr.write(f"  guarded, margin {safe.margin}: {guarded[-1]:.4f}\n")
             sys.stderr.write(f"  {name} seed {seed}: {shares[-1]:.4f}\n")
@@ -208,7 +172,7 @@ def batteries(seeds: int, plain: bool) -> dict[str, Any]:
             "shares": shares,
             "guarded_mean": float(np.mean(guarded)),
             "guarded_worst": float(np.min(guarded)),
-            "steps": DISPATCH["steps"],
+            "steps": SETTINGS["steps"],
             "cpu_seconds_each": float(np.mean(spent)),
         }
     return {"idle_cost": idle, "attainable_gain": limit, "rows": rows}
@@ -218,7 +182,8 @@ def main() -> int:
     """Print the tables and one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--cartpole-seeds", type=int, default=3)
+    parser.add_argument("--cartpole-seeds", type=int, default=5)
+    parser.add_argument("--peer-seeds", type=int, default=5, help="seeds of stable-baselines3")
     parser.add_argument("--no-plain", action="store_true", help="leave out the plain DQN")
     parser.add_argument("--save", action="store_true", help="write the results file")
     chosen = parser.parse_args()
@@ -235,6 +200,8 @@ def main() -> int:
         out["cartpole"] = {}
         for seed in range(chosen.cartpole_seeds):
             for name, run in runs.items():
+                if name != "esgml" and seed >= chosen.peer_seeds:
+                    continue
                 row = run(seed)
                 out["cartpole"].setdefault(name, []).append(row)
                 sys.stderr.write(f"CartPole seed {seed} {name}: {json.dumps(row)}\n")

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
 from esgml.optimization.environments.battery import (
+    FEATURES,
     Battery,
     BatteryFleet,
     Houses,
     features,
     fill_late,
+    last_chance,
     needs,
+    trailing_mean,
 )
 
 HOURS = 24 * 24
@@ -99,8 +102,9 @@ def test_physics_hour_by_hour(seed):
             if action[i] in (3, 4, 5):
                 past = slow_needs(data, house, hour)
                 goal = min(past[{3: 3, 4: 5, 5: 6}[action[i]]] / battery.way, 6.4)
+            late = hour % 24 in (14, 15)  # filling takes two hours, dear ones begin at 16
             wish = {0: 0.0, 1: max(-net, 0), 2: -net}.get(
-                action[i], max((goal - level[i]) / battery.way, -net, 0)
+                action[i], max((goal - level[i]) / battery.way, -net, 0) if late else -net
             )
             wish = min(max(wish, -5, -level[i] * battery.way), 5, (6.4 - level[i]) / battery.way)
             level[i] += wish * battery.way if wish > 0 else wish / battery.way
@@ -125,6 +129,18 @@ def test_what_every_action_would_have_brought_is_what_it_brings():
         reward, reached = info["every"]
         for a, (seen, gained, _, _, _) in enumerate(others):
             assert np.array_equal(reached[:, a], seen) and np.array_equal(reward[:, a], gained)
+
+
+def test_every_feature_has_a_name():
+    env = fleet()
+    seen, _ = env.reset(seed=0)
+    assert seen.shape[1] == len(FEATURES) == len(set(FEATURES))
+    at, now = FEATURES.index("load"), (env.house, env.hour)
+    assert np.allclose(seen[:, at], houses().load[now] / 6.4)
+    net = houses().load[now] - houses().solar[now]
+    assert np.allclose(seen[:, FEATURES.index("net load")], net / 6.4)
+    late = seen[:, FEATURES.index("last chance to fill")] > 0
+    assert np.array_equal(late, last_chance(houses(), Battery())[env.hour])
 
 
 def test_nothing_of_the_future_is_seen():
@@ -155,11 +171,11 @@ def test_the_potential_changes_no_sum_but_by_its_ends():
 
 
 def test_an_episode_ends_and_the_next_begins_in_one_step():
-    env = BatteryFleet(houses(), Battery(), STARTS, copies=2, hours=3, in_turn=True)
+    env = BatteryFleet(houses(), Battery(), STARTS, copies=2, hours=16, in_turn=True)
     env.reset(seed=0)
-    for t in range(3):
+    for t in range(16):
         seen, _, over, cut, info = env.step(np.array([6, 6]))
-        assert not over.any() and cut.all() == (t == 2)
+        assert not over.any() and cut.all() == (t == 15)
     assert (info["final_obs"][:, 0] > 0).all() and (seen[:, 0] == 0).all()
     assert env.house.tolist() == [2, 0] and env.hour.tolist() == [240, 300]
 
@@ -179,16 +195,28 @@ def test_gaps_and_episodes_without_a_past_are_refused():
             BatteryFleet(data, Battery(), np.array(starts))
 
 
-def test_the_late_rule_fills_in_the_hours_before_dear_ones_only():
-    env = BatteryFleet(houses(), Battery(), STARTS[:1], copies=1, hours=72, in_turn=True)
-    seen, _ = env.reset(seed=0)
-    chosen = []
-    for hour in range(STARTS[0, 1], STARTS[0, 1] + 71):
-        action = fill_late(seen)
-        chosen.append((hour % 24, int(action[0])))
-        seen = env.step(action)[0]
-    assert {action for hour, action in chosen if hour in (14, 15)} == {5}
-    assert {action for hour, action in chosen if hour not in (14, 15)} == {2}
+def test_filling_waits_for_the_last_hours_that_are_as_cheap():
+    flat = houses()
+    late = last_chance(flat, Battery())
+    assert set((np.flatnonzero(late) % 24).tolist()) == {14, 15}
+    assert late.sum() == 2 * HOURS / 24
+    price = flat.price.copy()
+    price[np.arange(HOURS) % 24 == 15] = 0.3  # 13 and 14 are cheaper than 15, and follow night
+    dipped = Houses(flat.load, flat.solar, price)
+    assert {13, 14} <= set((np.flatnonzero(last_chance(dipped, Battery())) % 24).tolist())
+    slow = last_chance(flat, Battery(power=2.0))
+    assert set((np.flatnonzero(slow) % 24).tolist()) == {12, 13, 14, 15}
+    never = Houses(flat.load, flat.solar, np.full(HOURS, 0.2))
+    assert not last_chance(never, Battery()).any(), "no hour is dear enough to fill for"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000))
+def test_prices_are_measured_by_the_past_week(seed):
+    price = np.random.default_rng(seed).random(400)
+    found = trailing_mean(price)
+    for t in (0, 5, 167, 168, 300):
+        assert found[t] == pytest.approx(price[max(0, t - 167) : t + 1].mean())
 
 
 def test_the_late_rule_saves_money():

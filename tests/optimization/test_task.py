@@ -1,9 +1,7 @@
 """The task: a controller is tried on a site's last weeks, guarded by the rules, and serves."""
 
 import json
-from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -16,24 +14,8 @@ from esgml.optimization.trial import sites
 TASK = get_task("optimization")
 
 
-def table(weeks=6, seed=0, **changed):
-    rng = np.random.default_rng(seed)
-    n = 168 * weeks
-    hour = np.arange(n) % 24
-    start = datetime(2026, 1, 5, tzinfo=UTC)
-    columns = {
-        "entity": ["house"] * n,
-        "timestamp": [start + timedelta(hours=i) for i in range(n)],
-        "load_kwh": 0.5 + np.exp(-((hour - 19) ** 2) / 8) * rng.lognormal(0, 0.3, n),
-        "solar_kwh": np.maximum(0, 2 * np.sin((hour - 6) / 12 * np.pi)) * rng.uniform(0.3, 1, n),
-        "price": np.where((hour >= 16) & (hour < 21), 0.5, 0.2),
-        "carbon_intensity_kg_kwh": np.full(n, 0.2),
-    }
-    return pl.DataFrame({**columns, **changed})
-
-
 @pytest.fixture(scope="module")
-def trained():
+def trained(table):
     return TASK.train(table(), SeriesSpec(), TaskOptions())
 
 
@@ -46,7 +28,7 @@ def test_training_is_a_trial_beside_rules_and_limit(trained):
     json.dumps(trained.metrics)
 
 
-def test_same_table_same_bytes(trained):
+def test_same_table_same_bytes(trained, table):
     again = TASK.train(table(), SeriesSpec(), TaskOptions())
     assert again.files == trained.files and again.metrics == trained.metrics
 
@@ -77,7 +59,7 @@ def test_other_files_are_refused(files):
         TASK.predictor(files)
 
 
-def test_bad_tables_are_named():
+def test_bad_tables_are_named(table):
     with pytest.raises(HistoryError):
         sites(table(4), SeriesSpec())
     holes = table().with_columns(
@@ -94,6 +76,11 @@ def test_bad_tables_are_named():
 
 
 def test_the_route_is_declared():
-    (operation,) = TASK.operations()
-    assert operation.path == "/v1/optimization/solve"
-    assert operation.run(library.example("algebra"))["method"] == "exact"
+    solve, control = TASK.operations()
+    assert (solve.path, solve.learned) == ("/v1/optimization/solve", False)
+    assert solve.run(library.example("algebra"))["method"] == "exact"
+    assert (control.path, control.learned) == ("/v1/optimization/control", True)
+    assert control.run(library.example("battery_dispatch"))["method"] == "mpc"
+    for bad in ({"problem": "portfolio"}, {"method": "exact"}):
+        with pytest.raises(UsageError):
+            control.run({**library.example("battery_dispatch"), **bad})

@@ -27,6 +27,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", application()).include(
 def test_every_capability_has_its_route():
     assert set(OWN) == {
         "/v1/anomalies/detect",
+        "/v1/optimization/control",
         "/v1/optimization/solve",
         "/v1/regulations/analyze",
         "/v1/compliance/risk",

@@ -144,18 +144,21 @@ class Policy:
         best = values.argmax(axis=-1)
         return int(best) if values.ndim == 1 else np.asarray(best)
 
-    def outside(self, observation: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell which observations lie outside what was seen in training, shape (n,).
+    def beyond(self, observation: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which features of observations were never like this, shape (n, features).
 
-        Beyond the range of any feature by more than a tenth of its width.
+        Beyond the range seen in training by more than a tenth of its width.
         """
         x = np.atleast_2d(np.asarray(observation, dtype=np.float64))
-        return np.asarray(((x < self._low) | (x > self._high)).any(axis=1))
+        return np.asarray((x < self._low) | (x > self._high))
+
+    def outside(self, observation: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which observations lie outside what was seen in training, shape (n,)."""
+        return np.asarray(self.beyond(observation).any(axis=1))
 
     def unfamiliar(self, observation: NDArray[Any]) -> list[int]:
         """Return the numbers of the features of one observation that were never like this."""
-        x = np.asarray(observation, dtype=np.float64)
-        return [int(i) for i in np.flatnonzero((x < self._low) | (x > self._high))]
+        return [int(i) for i in np.flatnonzero(self.beyond(observation)[0])]
 
     # Saving ---------------------------------------------------------------------------
 

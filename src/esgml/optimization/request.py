@@ -103,7 +103,8 @@ def solve(document: Mapping[str, Any]) -> dict[str, Any]:
             f"the method {method!r} is not offered here.",
             code="method_slow",
             where="method",
-            remedy=f"Use {', '.join(QUICK)}; or esgml optimize.",
+            remedy=f"Use {', '.join(QUICK)}; or esgml optimize; a policy trained before answers at"
+            " /v1/optimization/control.",
         )
     return answer(OptimizationEngine(time_limit=MOST_SECONDS).solve(problem, method, seed=seed))
 
@@ -111,6 +112,34 @@ def solve(document: Mapping[str, Any]) -> dict[str, Any]:
 _NUMBER = {"type": "number"}
 _MAYBE = {"type": ["number", "null"]}
 _BY_NAME = {"type": "object", "additionalProperties": _NUMBER}
+
+
+_ANSWERED: dict[str, Any] = {
+    "type": "object",
+    "required": ["method", "why", "objective", "value", "feasible", "solution"],
+    "properties": {
+        "problem": {"type": "string"},
+        "method": {"type": "string"},
+        "why": {"type": "string"},
+        "objective": _BY_NAME,
+        "units": {"type": "object", "additionalProperties": {"type": "string"}},
+        "value": _NUMBER,
+        "baseline": _MAYBE,
+        "rule": _MAYBE,
+        "rule_name": {"type": "string"},
+        "bound": _MAYBE,
+        "share_of_attainable": _MAYBE,
+        "gap": _MAYBE,
+        "feasible": {"type": "boolean"},
+        "violations": _BY_NAME,
+        "comparison": {"type": "object"},
+        "shadow_prices": {"type": "object"},
+        "solution": {"type": "object"},
+        "front": {"type": "array", "items": {"type": "object"}},
+        "seed": {"type": "integer"},
+        "details": {"type": "object"},
+    },
+}
 
 
 def solve_operation() -> Operation:
@@ -146,32 +175,44 @@ def solve_operation() -> Operation:
             },
             "additionalProperties": True,
         },
-        answer={
-            "type": "object",
-            "required": ["method", "why", "objective", "value", "feasible", "solution"],
-            "properties": {
-                "problem": {"type": "string"},
-                "method": {"type": "string"},
-                "why": {"type": "string"},
-                "objective": _BY_NAME,
-                "units": {"type": "object", "additionalProperties": {"type": "string"}},
-                "value": _NUMBER,
-                "baseline": _MAYBE,
-                "rule": _MAYBE,
-                "rule_name": {"type": "string"},
-                "bound": _MAYBE,
-                "share_of_attainable": _MAYBE,
-                "gap": _MAYBE,
-                "feasible": {"type": "boolean"},
-                "violations": _BY_NAME,
-                "comparison": {"type": "object"},
-                "shadow_prices": {"type": "object"},
-                "solution": {"type": "object"},
-                "front": {"type": "array", "items": {"type": "object"}},
-                "seed": {"type": "integer"},
-                "details": {"type": "object"},
-            },
-        },
+        answer=_ANSWERED,
         run=solve,
         learned=False,
+    )
+
+
+def control(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Run batteries hour by hour, knowing no future, where no controller was trained yet.
+
+    Raises
+    ------
+    UsageError
+        If the document is of another problem, or the plan larger than a request may be.
+    """
+    fields = dict(document)
+    if fields.setdefault("problem", "battery_dispatch") != "battery_dispatch":
+        raise UsageError(
+            "batteries are controlled here.", where="problem", remedy="Use 'battery_dispatch'."
+        )
+    if not {"method", "seed"}.isdisjoint(fields):
+        raise UsageError("neither method nor seed are chosen here.", where="method")
+    return solve({**fields, "method": "mpc"})
+
+
+def control_operation() -> Operation:
+    """Return the route `POST /v1/optimization/control`, answered by the trained controller."""
+    return Operation(
+        "control_battery",
+        "/v1/optimization/control",
+        "What batteries should do hour by hour, by the controller that won its trial",
+        request={
+            "type": "object",
+            "required": ["load", "price"],
+            "description": "The fields of battery_dispatch; a week of history or more lets a"
+            " learned policy decide.",
+            "properties": {"problem": {"type": "string", "enum": ["battery_dispatch"]}},
+            "additionalProperties": True,
+        },
+        answer=_ANSWERED,
+        run=control,
     )

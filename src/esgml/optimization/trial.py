@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +115,23 @@ def sites(frame: pl.DataFrame, spec: SeriesSpec) -> list[Site]:
     return found
 
 
-def trial(found: list[Site], store: Store, controller: Mpc | None = None) -> dict[str, Any]:
+#: ``plan(problem)``: the plan of a controller that knows no future.
+Plan = Callable[[BatteryDispatch], "Floats"]
+
+
+def trial(
+    found: list[Site], store: Store, controller: Plan | None = None, name: str = CONTROLLER
+) -> dict[str, Any]:
     """Return what idle battery, rules, controller and perfect foresight cost in the last weeks.
+
+    Parameters
+    ----------
+    found : list of Site
+    store : Store
+    controller : Plan, optional
+        Predictive control where omitted.
+    name : str
+        What the controller is called.
 
     Returns
     -------
@@ -123,7 +139,7 @@ def trial(found: list[Site], store: Store, controller: Mpc | None = None) -> dic
         ``share_of_attainable`` of the controller, of each rule, ``cost`` by method, ``chosen``:
         the controller, or the best rule where that did better on these weeks (the guard).
     """
-    solver = controller or Mpc()
+    plan = controller or (lambda problem: Mpc().solve(problem).x)
     cost: dict[str, float] = {}
     for site in found:
         for back in range(WEEKS, 0, -1):
@@ -132,24 +148,24 @@ def trial(found: list[Site], store: Store, controller: Mpc | None = None) -> dic
                 continue
             problem = site.week(start, store)
             plans = {"idle": problem.baseline(), **problem.rules()}
-            plans[CONTROLLER] = solver.solve(problem).x
+            plans[name] = plan(problem)
             values = problem.scalar(problem.evaluate(np.array(list(plans.values()))).objectives)
-            for name, value in zip(plans, values.tolist(), strict=True):
-                cost[name] = cost.get(name, 0.0) + value
+            for label, value in zip(plans, values.tolist(), strict=True):
+                cost[label] = cost.get(label, 0.0) + value
             bound = problem.bound()
             cost["limit"] = cost.get("limit", 0.0) + (values[0] if bound is None else bound)
     attainable = cost["idle"] - cost["limit"]
     shares = {
-        name: (cost["idle"] - value) / attainable if attainable > 1e-9 else 1.0
-        for name, value in cost.items()
-        if name not in ("idle", "limit")
+        label: (cost["idle"] - value) / attainable if attainable > 1e-9 else 1.0
+        for label, value in cost.items()
+        if label not in ("idle", "limit")
     }
-    rules = {name: share for name, share in shares.items() if name != CONTROLLER}
-    best = max(rules, key=lambda name: rules[name])
-    chosen = CONTROLLER if shares[CONTROLLER] >= rules[best] else best
+    rules = {label: share for label, share in shares.items() if label != name}
+    best = max(rules, key=lambda label: rules[label])
+    chosen = name if shares[name] >= rules[best] else best
     return {
         "share_of_attainable": shares[chosen],
-        "controller_share": shares[CONTROLLER],
+        "controller_share": shares[name],
         "rule": best,
         "rule_share": rules[best],
         "attainable": attainable / cost["idle"] if cost["idle"] else 0.0,

@@ -5,6 +5,7 @@ References
 Mnih, V. et al. (2015). Human-level control through deep reinforcement learning.
 van Hasselt, H., Guez, A., Silver, D. (2016). Deep reinforcement learning with double Q-learning.
 Wang, Z. et al. (2016). Dueling network architectures for deep reinforcement learning.
+Bellemare, M. G. et al. (2016). Increasing the action gap: new operators for reinforcement learning.
 """
 
 from __future__ import annotations
@@ -96,6 +97,9 @@ class Learner:
         if not batch.allowed.all():
             judged = np.where(batch.allowed, judged, -np.inf)
         goal = batch.reward * self.worth + batch.discount * there[rows, judged.argmax(axis=1)]
+        if p.gap:
+            seen = self._target_values(x[:n])
+            goal = goal - p.gap * (seen.max(axis=1) - seen[rows, batch.action])
         error = here[rows, batch.action] - goal
         slope = np.zeros_like(out[:n])
         push = (np.clip(error, -1.0, 1.0) / n).astype(np.float32)
@@ -129,13 +133,21 @@ class Learner:
         else:
             guess = out[:n]
         best = value[np.arange(n * actions), judged.argmax(axis=1)].reshape(n, actions)
-        error = guess - (reward * self.worth + batch.discount[:, None] * best)
+        goal = reward * self.worth + batch.discount[:, None] * best
+        if p.gap:
+            seen = self._target_values(here)
+            goal = goal - p.gap * (seen.max(axis=1, keepdims=True) - seen)
+        error = guess - goal
         push = (np.clip(error, -1.0, 1.0) / n).astype(np.float32)
         slope = push
         if p.dueling:
             both = push.sum(axis=1, keepdims=True)
             slope = np.concatenate([both, push - both / actions], axis=1)
         self._descend(slope)
+
+    def _target_values(self, x: NDArray[np.float32]) -> NDArray[Any]:
+        out = self.target.forward(x)
+        return dueling(out) if self.params.dueling else out
 
     def _descend(self, slope: NDArray[np.float32]) -> None:
         p = self.params

@@ -59,6 +59,13 @@ class DqnParams(Hyperparameters):
     )
     double: bool = tunable(True, choices=[True, False])
     dueling: bool = tunable(False, choices=[True, False])
+    gap: float = pydantic.Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="advantage learning: actions other than the best are valued lower by this share"
+        " of what they lack, so that errors of the network change fewer decisions",
+    )
     clip: float = pydantic.Field(10.0, gt=0, description="largest norm of a gradient")
     stop_at: float | None = pydantic.Field(
         None, description="mean return of the last 100 episodes at which learning stops"

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     Index = NDArray[np.int64]
 
 DAY = 24
+#: What is observed in every hour, in order; see `features`.
+FEATURES = (
+    "level", "need less level", "hour, sine", "hour, cosine", "price",
+    "price in 1 hour", "price in 2 hours", "price in 3 hours", "price in 6 hours",
+    "highest price ahead", "lowest price ahead", "hours until dear ones", "dear hours",
+    "last chance to fill", "net load", "load", "net load expected in 1 hour",
+    "net load expected in 2 hours", "net load expected in 3 hours",
+    "surplus expected in 6 hours", "surplus expected in 12 hours", "surplus expected in 24 hours",
+    "surplus expected until dear hours", "need expected until dear hours",
+    "need expected in dear hours", "need expected in dearer hours", "need of the least needy day",
+    "need of a middling day", "need of a needy day", "need of the neediest day",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,8 +106,10 @@ class BatteryFleet:
     begin at a random one of `starts`, or take them in turn.
 
     Actions: ``idle``; ``store`` (charge from surplus, discharge nothing); ``follow`` (charge
-    from surplus, cover the load); ``fill 25 %`` ... ``fill 100 %`` (charge from the grid up to
-    a level; never less than surplus brings).
+    from surplus, cover the load); ``fill ...`` (follow, but be charged up to a level when dear
+    hours begin: from the grid, in the last hours that suffice and cost no more than later ones;
+    `last_chance` says which these are). So all that is left to learn is how much, and when to
+    hold back.
 
     The reward is what the hour cost less than it would have with an idle battery, plus the
     change in what the stored energy is worth (`shaping` times `stored_value`; a potential, which
@@ -170,6 +184,7 @@ class BatteryFleet:
             -np.inf, np.inf, (self._features.shape[2] + 2,), np.float32
         )
         self._needed = past.mean(axis=0)
+        self._late = last_chance(houses, battery)
         self._goals = np.zeros((*self._needed.shape, len(self.ACTIONS)))
         self._goals[..., -1] = battery.capacity
         for k, day in enumerate(self.FILLS):
@@ -202,11 +217,13 @@ class BatteryFleet:
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode in every copy, with an empty battery."""
+        """Begin an episode in every copy, with an empty battery or the ``level`` in `options`."""
         if seed is not None:
             self._rng = np.random.default_rng(seed)
             self._next = 0
         self._begin(np.arange(self.num_envs))
+        if options is not None and "level" in options:
+            self.level[:] = np.clip(options["level"], 0.0, self.battery.capacity)
         return self._observe(self.level), {}
 
     def energy(self, action: Index) -> Floats:
@@ -220,7 +237,8 @@ class BatteryFleet:
         goals = self._goals[self.house, self.hour].T  # (actions, copies)
         goal = np.take_along_axis(goals, np.atleast_2d(action), axis=0).reshape(action.shape)
         fill = np.maximum((goal - self.level) / battery.way, np.maximum(-net, 0.0))
-        wanted = np.where(action == 2, -net, np.where(action == 0, 0.0, fill))
+        follows = (action == 2) | ((action > 2) & ~self._late[self.hour])
+        wanted = np.where(follows, -net, np.where(action == 0, 0.0, fill))
         room = (battery.capacity - self.level) / battery.way
         wanted = np.minimum(np.clip(wanted, -battery.power, battery.power), room)
         return np.asarray(np.maximum(wanted, -self.level * battery.way))
@@ -275,6 +293,30 @@ def _ahead(series: Floats, count: int) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(padded, count)[: len(series)]
 
 
+def last_chance(houses: Houses, battery: Battery) -> NDArray[np.bool_]:
+    """Return in which hours a store is filled for dear hours to come, shape (hours,).
+
+    Buying later at the same price or a lower one is never worse: less has to be guessed and the
+    sun may still bring it. So the last hours before dear ones remain, as many as filling takes.
+    """
+    taken = int(np.ceil(battery.capacity / battery.way / battery.power))
+    price = houses.price
+    ahead = _ahead(price, DAY)
+    high, low = np.maximum(ahead.max(axis=1), price), np.minimum(ahead.min(axis=1), price)
+    dear = (ahead > (high + low)[:, None] / 2) & (high * battery.efficiency > low)[:, None]
+    before = np.cumsum(dear, axis=1) == 0
+    as_cheap = (before & (ahead <= price[:, None])).sum(axis=1)
+    return np.asarray((price <= (high + low) / 2) & dear.any(axis=1) & (as_cheap < taken))
+
+
+def trailing_mean(price: Floats) -> Floats:
+    """Return the mean price of the week up to each hour, or of what there was, shape (hours,)."""
+    week = 7 * DAY
+    total = np.cumsum(np.concatenate([np.zeros(week), price]))
+    count = np.minimum(np.arange(1, len(price) + 1), week)
+    return np.asarray(np.maximum((total[week:] - total[:-week]) / count, 1e-9))
+
+
 def expected_net(houses: Houses) -> Floats:
     """Return the mean net load of the same hour of the seven days before, (houses, hours + 24).
 
@@ -323,12 +365,13 @@ def features(houses: Houses, battery: Battery, past: Floats) -> NDArray[np.float
     """Return what is known in every hour of every house beside the level.
 
     The hour of the day (sine, cosine); net load now; the price now and in 1, 2, 3, 6 hours and
-    the dearest and cheapest of the coming day; what past days say of the coming hours: net load
+    the dearest and cheapest of the coming day; whether it is one of the hours to fill in
+    (`last_chance`); what past days say of the coming hours: net load
     expected in the next 1, 2, 3 hours, surplus expected in the next 6, 12 and 24, need
     expected before the next dear stretch begins, within it, and by the end of the day in hours
     dearer than now; `needs` of the least needy, middling, needy and neediest past day.
     Expectations are means of the same hours of the seven days before.
-    Energies are multiples of the capacity, prices of the year's mean up to now.
+    Energies are multiples of the capacity, prices of the past week's mean.
 
     Parameters
     ----------
@@ -345,7 +388,7 @@ def features(houses: Houses, battery: Battery, past: Floats) -> NDArray[np.float
     net = houses.load - houses.solar
     count, hours = net.shape
     price = houses.price
-    usual = np.maximum(np.cumsum(price) / np.arange(1, hours + 1), 1e-9)
+    usual = trailing_mean(price)
     expected = expected_net(houses)
     # For hour t, expectations of t+1 .. t+24: all of them lie at least one day before t+24.
     coming = np.lib.stride_tricks.sliding_window_view(expected, DAY, axis=1)[:, 1 : hours + 1]
@@ -363,6 +406,7 @@ def features(houses: Houses, battery: Battery, past: Floats) -> NDArray[np.float
     columns += [prices[:, k - 1] / usual for k in (1, 2, 3, 6)]
     columns += [prices.max(axis=1) / usual, prices.min(axis=1) / usual]
     columns += [until.sum(axis=1) / DAY, within.sum(axis=1) / DAY]
+    columns += [last_chance(houses, battery).astype(np.float64)]
     shared = np.broadcast_to(np.stack(columns, axis=1), (count, hours, len(columns)))
     energies = [net, houses.load, *(coming[:, :, k] for k in range(3))]
     energies += [surplus[:, :, :k].sum(axis=2) for k in (6, 12, 24)]
@@ -373,14 +417,11 @@ def features(houses: Houses, battery: Battery, past: Floats) -> NDArray[np.float
     return np.concatenate([shared, own], axis=2).astype(np.float32)
 
 
-def fill_late(observation: Floats) -> Index:
+def fill_late(observation: NDArray[Any]) -> Index:
     """Return the actions of a simple rule for observations of the fleet, (n, features).
 
-    In the last two hours before dear ones it fills for the neediest of the past seven days; in
-    all others it charges from surplus and covers the load. Late, because the sun may still bring
-    some of it; for the neediest day, because what is left over is used later at little loss.
+    It charges from surplus, covers the load, and in the last hours before dear ones fills for the
+    neediest of the past seven days. Late, because the sun may still bring some of it; for the
+    neediest day, because what is left over is used later at little loss.
     """
-    price, highest, lowest = observation[:, 4], observation[:, 9], observation[:, 10]
-    until, length = observation[:, 11] * DAY, observation[:, 12]
-    soon = (until <= 1) & (length > 0) & (price <= (highest + lowest) / 2)
-    return np.where(soon, 5, 2)
+    return np.full(len(observation), 5)
