@@ -185,7 +185,9 @@ def main() -> int:
     parser.add_argument("--cartpole-seeds", type=int, default=5)
     parser.add_argument("--peer-seeds", type=int, default=5, help="seeds of stable-baselines3")
     parser.add_argument("--no-plain", action="store_true", help="leave out the plain DQN")
-    parser.add_argument("--save", action="store_true", help="write the results file")
+    parser.add_argument(
+        "--save", action="store_true", help="write what was run to the results file"
+    )
     chosen = parser.parse_args()
     out: dict[str, Any] = {}
     if chosen.seeds:
@@ -205,10 +207,10 @@ def main() -> int:
                 row = run(seed)
                 out["cartpole"].setdefault(name, []).append(row)
                 sys.stderr.write(f"CartPole seed {seed} {name}: {json.dumps(row)}\n")
-    text = json.dumps(out, indent=1)
-    if chosen.save:
-        RESULTS.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    if chosen.save:  # parts that were not run keep what an earlier run wrote
+        before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps({**before, **out}, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(out, indent=1))
     return 0
 
 
