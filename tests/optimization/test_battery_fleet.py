@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
 from esgml.optimization.environments.battery import (
-    FEATURES,
     Battery,
     BatteryFleet,
     Houses,
-    features,
     fill_late,
+)
+from esgml.optimization.environments.battery_features import (
+    FEATURES,
+    features,
     last_chance,
     needs,
     trailing_mean,

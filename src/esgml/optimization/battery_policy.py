@@ -16,14 +16,8 @@ import numpy as np
 
 from esgml.core.errors import HistoryError, IntegrityError
 from esgml.core.interfaces import Files
-from esgml.optimization.environments.battery import (
-    DAY,
-    FEATURES,
-    Battery,
-    BatteryFleet,
-    Houses,
-    fill_late,
-)
+from esgml.optimization.environments.battery import Battery, BatteryFleet, Houses, fill_late
+from esgml.optimization.environments.battery_features import DAY, FEATURES
 from esgml.optimization.policy import CARD, WEIGHTS, GuardedPolicy, Policy
 
 if TYPE_CHECKING:
