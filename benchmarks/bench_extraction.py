@@ -278,7 +278,8 @@ def main() -> None:
         for kind in (kind for kind in KINDS if one.get(kind, {}).get("items")):
             sys.stderr.write(
                 f"first run, sample {name:<3} {kind:<10} {one[kind]['items']:>3} items"
-                f"  recall {one[kind]['recall']:.3f}  precision {one[kind]['precision']:.3f}\n"
+                f"  recall {one[kind]['recall']:.3f} {one[kind].get('recall_95', '')}"
+                f"  precision {one[kind]['precision']:.3f} {one[kind].get('precision_95', '')}\n"
             )
     print(json.dumps(results, indent=1))
 
