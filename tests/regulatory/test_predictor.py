@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, MissingExtraError, UsageError
-from esgml.regulatory import impact
+from esgml.regulatory import impact, obligations, thresholds, timeline
+from esgml.regulatory import predictor as whole
 from esgml.regulatory.predictor import MOST_ITEMS, RegulatoryPredictor
 from esgml.regulatory.request import analyze, answer_schema, request_schema
 
@@ -311,3 +312,21 @@ def test_the_risk_of_an_organization_is_delegated():
     organization = {"name": "A", "jurisdiction": "DE", "employees": 1200}
     risk = RegulatoryPredictor().predict_compliance_risk(organization, as_of=DAY)
     assert risk["by_regulation"] and 0 <= risk["overall_risk"] <= 1
+
+
+def test_a_text_made_of_duties_is_read_to_a_bound_and_says_so(predictor, monkeypatch):
+    for module in (timeline, thresholds, obligations, whole):
+        monkeypatch.setattr(module, "MOST_READ", 5)
+    monkeypatch.setattr(whole, "MOST_ITEMS", 4)
+    text = "Operators shall report 5 tonnes by 1 May 2027. " * 20
+    report = predictor.analyze_regulation(text, as_of=DAY)
+    cut = [one["message"] for one in report["warnings"] if one["code"] == "cut"]
+    for name in ("timeline", "thresholds", "obligations"):
+        assert len(report[name]) == 4
+        assert any(f"at least 5 {name}" in one for one in cut)
+
+
+def test_thresholds_are_entities_too(predictor):
+    report = predictor.analyze_regulation("Importers of more than 50 tonnes shall register.")
+    (found,) = [one for one in report["entities"] if one["what"] == "threshold"]
+    assert (found["name"], found["value"], found["unit"]) == ("> 50 tonnes", 50, "t")

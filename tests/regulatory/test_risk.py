@@ -269,3 +269,24 @@ def test_the_schemas_describe_what_is_taken_and_given():
     rust.validate(answer_schema(), risk(request))
     with pytest.raises(rust.ValidationError):
         rust.validate(request_schema(), {"organization": {"staff": 5}})
+
+
+def test_an_answer_too_old_to_rest_on_says_so_and_what_to_read():
+    company = {
+        "jurisdiction": "US-CA",
+        "operates_in": ["US-CA"],
+        "net_turnover": "2 bn USD",
+        "legal_form": "limited_liability",
+    }
+    before = compliance_risk(company, ["ca_sb253"], as_of=dt.date(2026, 12, 6))
+    after = compliance_risk(company, ["ca_sb253"], as_of=dt.date(2026, 12, 7))
+    assert [one["by_regulation"][0]["applies"] for one in (before, after)] == ["yes", "unknown"]
+    assert "since it was checked on 2026-03-11" in after["by_regulation"][0]["because"][0]["text"]
+    (advice,) = after["recommendations"]
+    assert advice["action"] == "settle" and "2026-03-11" in advice["text"] and advice["evidence"]
+
+
+def test_what_is_at_hand_is_told():
+    company = {"jurisdiction": "DE", "available_data": ["scope1", "mood"]}
+    answer = compliance_risk(company, ["csrd"], as_of=dt.date(2026, 11, 26))
+    assert answer["available_data"] == ["scope1"] and answer["unrecognized_data"] == ["mood"]

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, IntegrityError, NotFoundError, UsageError
@@ -192,3 +192,14 @@ def test_the_list_shows_what_is_kept_and_what_is_known(library):
     assert known["cbam"]["next_deadline"] == "2027-09-30"
     assert known["eudr"]["next_deadline"] == "2026-12-30"
     assert known["sec_climate"]["status"] == ["stayed"]
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from(words(f"{ENERGY} {FOREST} {TRADE}")), min_size=1, max_size=5))
+def test_every_hit_is_a_span_of_its_text_as_given(library, query):
+    given_texts = {"eed": ENERGY, "eudr": FOREST, "cbam": TRADE}
+    for hit in search(library, " ".join(query))["hits"]:
+        span = hit["evidence"]
+        assert span["text"] and given_texts[hit["id"]][span["start"] : span["end"]] == span["text"]

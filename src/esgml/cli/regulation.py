@@ -324,6 +324,14 @@ def _show_risk(found: dict[str, Any]) -> None:
         ["id", "applies", "risk", "deadline", "missing", "because"],
         rows[:_SHOWN],
     )
+    if found["available_data"]:
+        print(f"at hand: {', '.join(found['available_data'])}")
+    if found["unrecognized_data"]:
+        print(f"stands for no data point: {_clean(', '.join(found['unrecognized_data']), 120)}")
+    for one in found["by_regulation"]:
+        if one["applies"] == "yes" and one["missing_data"]:
+            lacking = ", ".join(gap["id"] for gap in one["missing_data"])
+            print(f"{one['id']} lacks: {_clean(lacking, 160)}")
     for advice in found["recommendations"][:10]:
         print(f"- {advice['text']}")
     print(found["notice"])

@@ -18,6 +18,9 @@ from esgml.regulatory.offsets import Mapped, apply
 
 #: Most bytes of a text, as UTF-8; beyond it nothing is read rather than a part of it.
 MOST_BYTES = 5_000_000
+#: Most statements of one kind that are read: more than the longest acts hold, and what bounds the
+#: time a text made of nothing but dates or duties can take.
+MOST_READ = 30_000
 
 
 class Evidence(TypedDict):

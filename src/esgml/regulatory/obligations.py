@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from esgml.regulatory.actors import is_actor
-from esgml.regulatory.document import Document
+from esgml.regulatory.document import MOST_READ, Document
 from esgml.regulatory.numerals import SPELLED
 from esgml.regulatory.sentences import trim
 from esgml.regulatory.subjects import CONDITION, actors_in, named, stands_for, subject_of
@@ -126,7 +127,7 @@ def obligations(document: Document) -> list[dict[str, Any]]:
         ``condition`` (each evidence or None), ``modal`` (the words that bind), ``evidence`` (the
         clause).
     """
-    return list(_found(document))
+    return list(islice(_found(document), MOST_READ))
 
 
 def _found(document: Document) -> Iterator[dict[str, Any]]:

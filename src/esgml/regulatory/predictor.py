@@ -8,7 +8,7 @@ from typing import Any
 
 from esgml.core.errors import MissingExtraError
 from esgml.regulatory import impact
-from esgml.regulatory.document import Document, read
+from esgml.regulatory.document import MOST_READ, Document, read
 from esgml.regulatory.entities import entities
 from esgml.regulatory.obligations import obligations
 from esgml.regulatory.sanctions import sanctions
@@ -253,8 +253,10 @@ def _language_warnings(document: Document) -> list[dict[str, Any]]:
 
 
 def _cut(name: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    more = "at least " if len(items) >= MOST_READ else ""
     return {
         "code": "cut",
-        "message": f"there are {len(items):,} {name}; the report holds the first {MOST_ITEMS:,}."
+        "message": f"there are {more}{len(items):,} {name}; the report holds the first"
+        f" {MOST_ITEMS:,}."
         " Analyse the parts of the text one by one to see all.",
     }

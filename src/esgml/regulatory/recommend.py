@@ -70,6 +70,10 @@ def _collect(weighed: Sequence[Assessed], now: float) -> list[dict[str, Any]]:
     return found
 
 
+def _subject(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'apply' if names[1:] else 'applies'}"
+
+
 def _unless(weighed: Sequence[Assessed], names: Sequence[str]) -> float:
     """Return the overall index if some regulations turned out not to apply."""
     from esgml.regulatory.risk import overall
@@ -90,7 +94,7 @@ def _settle(weighed: Sequence[Assessed], now: float) -> list[dict[str, Any]]:
         cited = dict.fromkeys(gap["fact"] for _, gap in asked)
         found.append(
             {
-                "text": f"Settle whether {', '.join(names)} apply: {asked[0][1]['remedy']}",
+                "text": f"Settle whether {_subject(names)}: {asked[0][1]['remedy']}",
                 "action": "settle",
                 "field": field,
                 "regulations": names,
@@ -104,10 +108,40 @@ def _settle(weighed: Sequence[Assessed], now: float) -> list[dict[str, Any]]:
     return found
 
 
+def _check(weighed: Sequence[Assessed], now: float) -> list[dict[str, Any]]:
+    """Recommend to read the law again where nothing about the organization is open."""
+    found = []
+    for one in weighed:
+        result = one.result
+        if result.applies != "unknown" or missing(result):
+            continue
+        facts = {route.fact.id: route.fact for route in result.decision.deciding()}
+        cited = [fact for fact in facts.values() if fact.kind in ("scope", "exemption", "status")]
+        if not cited:
+            continue
+        checked = min(fact.as_of for fact in cited).isoformat()
+        name = result.regulation.id
+        found.append(
+            {
+                "text": f"Settle whether {name} applies: read whether {cited[0].citation} still"
+                f" is as it was checked on {checked}, and give the fact anew.",
+                "action": "settle",
+                "field": None,
+                "regulations": [name],
+                "effort_days": _LOOK_UP,
+                "deadline": None,
+                "start_by": None,
+                "gain": round(now - _unless(weighed, [name]), 4),
+                "evidence": [fact.evidence() for fact in cited],
+            }
+        )
+    return found
+
+
 def recommendations(weighed: Sequence[Assessed]) -> list[dict[str, Any]]:
     """Return what to do, most of the index taken away for each day of work first."""
     from esgml.regulatory.risk import overall
 
     now = overall(one.risk for one in weighed)
-    found = [*_collect(weighed, now), *_settle(weighed, now)]
+    found = [*_collect(weighed, now), *_settle(weighed, now), *_check(weighed, now)]
     return sorted(found, key=lambda one: (-one["gain"] / one["effort_days"], one["text"]))

@@ -224,8 +224,9 @@ def compliance_risk(
     Returns
     -------
     dict
-        ``overall_risk``, ``by_regulation`` (largest risk first), ``recommendations``, the formula
-        and what was not recognized; plain JSON values. Every sentence (``text``) stands beside
+        ``overall_risk``, ``by_regulation`` (largest risk first), ``recommendations``, the formula,
+        the data points at hand and the names that stand for none; plain JSON values. Every
+        sentence (``text``) stands beside
         its ``evidence``.
 
     Raises
@@ -260,5 +261,6 @@ def compliance_risk(
         "recommendations": recommendations(weighed),
         "formula": FORMULA,
         "notice": NOTICE,
+        "available_data": sorted(has.points),
         "unrecognized_data": list(has.unrecognized),
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 from esgml.regulatory import comparators, measures
 from esgml.regulatory.counted import Found, counts, sign_of
-from esgml.regulatory.document import Document
+from esgml.regulatory.document import MOST_READ, Document
 from esgml.regulatory.numerals import DIGITS, SCALE, SPELLED, decimal_comma, value_of
 from esgml.regulatory.threshold_words import ABOUT
 from esgml.regulatory.unitless import MULTIPLES, fraction, unitless
@@ -81,6 +81,8 @@ def thresholds(document: Document) -> tuple[list[dict[str, Any]], list[dict[str,
     comma = decimal_comma(document.text)
     reader = _Reader(document, comma)
     for start, end in document.sentences:
+        if len(reader.items) >= MOST_READ:
+            break
         reader.read(start, end)
     return reader.items, reader.warnings
 

@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 from esgml.regulatory import dates
-from esgml.regulatory.document import Document
+from esgml.regulatory.document import MOST_READ, Document
 from esgml.regulatory.moment import Moment
 from esgml.regulatory.moments import moments
 from esgml.regulatory.roles import role
@@ -58,6 +58,8 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
     of_this_act: list[dict[str, Any]] = []
     previous = ""
     for start, end in document.sentences:
+        if len(items) >= MOST_READ:
+            break
         sentence = document.text[start:end]
         found = moments(document.text, start, end)
         whole_act = bool(_THIS_ACT.match(sentence) or (_IT.match(sentence) and previous))
