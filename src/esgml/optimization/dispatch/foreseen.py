@@ -103,12 +103,14 @@ def foreseen(answer: ForecastAnswer, steps: int) -> Foreseen:
             remedy=f"Name the target that is the load: {', '.join(sorted(by_target))}.",
         )
     none = np.zeros((1, steps))
-    means, paths, chances = [], [], np.ones(1)
+    likely = {1: np.ones(1), len(QUANTILES): np.array([w for _, w in QUANTILES])}
+    means, paths, chances = [], [], []
     for site, (i, one) in loads.items():
         load = _quantiles(one, i, steps)
         sun = _quantiles(suns[site][1], suns[site][0], steps) if site in suns else none
         means.append((_mean(load), _mean(sun)))
         paths.append([a - b for a, b in itertools.product(load, sun)])
+        chances.append(np.outer(likely[len(load)], likely[len(sun)]).reshape(-1))
     if len({len(p) for p in paths}) > 1:
         raise DataError(
             "some sites have a forecast of sun or intervals, others have none.",
@@ -116,15 +118,11 @@ def foreseen(answer: ForecastAnswer, steps: int) -> Foreseen:
             where="forecast",
             remedy="Forecast every site alike.",
         )
-    weights = {1: np.ones(1), len(QUANTILES): np.array([w for _, w in QUANTILES])}
-    first = next(iter(loads.values()))[1]
-    chances = weights[len(_quantiles(first, 0, steps))]
-    if (count := len(paths[0]) // len(chances)) > 1:
-        chances = np.outer(chances, weights[count]).reshape(-1)
     net = np.array(paths).transpose(2, 0, 1)  # (T, H, K)
     load, solar = (np.stack([m[k] for m in means]) for k in (0, 1))
+    _, first = next(iter(loads.values()))
     start = first.timestamps[0] if first.timestamps else None
-    return Foreseen(load, solar, net, np.tile(chances, (len(loads), 1)), answer.model, start)
+    return Foreseen(load, solar, net, np.array(chances), answer.model, start)
 
 
 def _mean(quantiles: Floats) -> Floats:
