@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from esgml.core.errors import IntegrityError, MissingExtraError, NotFoundError, UsageError
+from esgml.nn.weights import unpack
 from esgml.regulatory import encoder as module
 from esgml.regulatory.encoder import MOST_WINDOWS, SentenceEncoder
 from esgml.regulatory.encoder_files import available, locate, read
@@ -43,7 +44,7 @@ def tiny(folder, tmp_path_factory):
 
 def test_same_as_torch(folder, tiny):
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
-    (tokens,) = tiny._windows(TEXT)
+    (tokens,) = tiny.windows(TEXT)
     expected = tiny_encoder.torch_embedding(folder, tokens)
     assert float(expected @ tiny.encode([TEXT])[0]) > 0.99999
     np.testing.assert_allclose(tiny.encode([TEXT])[0], expected, atol=2e-5)
@@ -59,9 +60,49 @@ def test_default_encoder(tmp_path):
     assert small.bytes_ <= 0.26 * full.bytes_
     vectors = full.encode(SENTENCES)
     for text, vector in zip(SENTENCES, vectors, strict=True):
-        (tokens,) = full._windows(text)
+        (tokens,) = full.windows(text)
         assert float(tiny_encoder.torch_embedding(locate(), tokens) @ vector) >= 0.99999
-    assert ((vectors * small.encode(SENTENCES)).sum(1) >= 0.985).all()
+    assert ((vectors * small.encode(SENTENCES)).sum(1) >= 0.99).all()
+
+
+def test_int8_costs_little_and_is_the_same_bytes(folder, tiny, tmp_path):
+    small = SentenceEncoder(folder, precision="int8", cache=tmp_path)
+    assert ((tiny.encode([TEXT, TEXT[20:]]) * small.encode([TEXT, TEXT[20:]])).sum(1) > 0.995).all()
+    graph = module.encoder_graph
+    weights = unpack(read(folder).weights)
+    built = graph.build(weights, read(folder).config, 128, int8=True)
+    assert len(built) < 0.7 * len(graph.build(weights, read(folder).config, 128))
+    assert built == graph.build(weights, read(folder).config, 128, int8=True)
+
+
+def test_an_adapter_is_merged_into_the_graph(folder, tiny):
+    torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    from esgml.regulatory.encoder_tuning import AdaptedEncoder, _Texts
+
+    files = read(folder)
+    network = AdaptedEncoder(unpack(files.weights), files.config, 2, layers=1, rank=3, dropout=0.1)
+    with torch.no_grad():
+        for value in network.changes.values():
+            value.normal_(0, 0.3)
+    network.eval()
+    adapter = network.adapter()
+    adapted = SentenceEncoder(folder, precision="fp32", adapter=adapter)
+    texts = [TEXT, "wind power", TEXT * 12]
+    examples = _Texts(network, [adapted.windows(text) for text in texts], np.zeros((3, 2)))
+    with torch.no_grad():
+        expected = network.vectors(*examples.inputs([0, 1, 2])).numpy()
+    np.testing.assert_allclose(adapted.encode(texts), expected, atol=5e-3)
+    assert not np.allclose(adapted.encode(texts), tiny.encode(texts), atol=0.02)
+    assert adapted.name.startswith(tiny.name) and adapted.name != tiny.name
+    name = next(iter(adapter)).removesuffix(".down").removesuffix(".up")
+    for broken in (
+        {f"{name}.up": adapter[f"{name}.up"]},
+        {**adapter, f"{name}.up": adapter[f"{name}.up"][:, :1]},
+        {**adapter, f"{name}.down": np.full_like(adapter[f"{name}.down"], np.nan)},
+        {"encoder.unknown.up": np.zeros((2, 1)), "encoder.unknown.down": np.zeros((1, 2))},
+    ):
+        with pytest.raises(IntegrityError):
+            SentenceEncoder(folder, adapter=broken)
 
 
 def test_vectors_stand_alone(tiny):
@@ -78,7 +119,7 @@ def test_long_texts_are_read_to_the_end(tiny):
     start = "wind power " * 300
     assert not np.allclose(tiny.encode([start])[0], tiny.encode([start + "forest water " * 300])[0])
     huge = "wind power report " * 300_000
-    windows = tiny._windows(huge)
+    windows = tiny.windows(huge)
     assert len(windows) == MOST_WINDOWS
     assert max(map(len, windows)) <= module.WINDOW
     assert np.isclose(np.linalg.norm(tiny.encode([huge])), 1, atol=1e-5)
@@ -130,7 +171,7 @@ def test_files_that_are_not_an_encoder(folder, tmp_path):
 
 
 def test_weights_that_are_missing_or_misshapen(folder, tmp_path):
-    from esgml.nn.weights import pack, unpack
+    from esgml.nn.weights import pack
 
     weights = unpack((folder / "model.safetensors").read_bytes())
     for change in ("drop", "shape"):

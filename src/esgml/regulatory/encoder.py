@@ -7,7 +7,7 @@ and averaged by its number of tokens, so that the end of a law counts as much as
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -16,7 +16,7 @@ import numpy as np
 from esgml.core.errors import IntegrityError, MissingExtraError, StorageError, UsageError
 from esgml.core.storage import sha256, write_atomic
 from esgml.nn.weights import unpack
-from esgml.regulatory import encoder_graph
+from esgml.regulatory import encoder_adapter, encoder_graph
 from esgml.regulatory.encoder_files import EncoderFiles, read
 
 if TYPE_CHECKING:
@@ -67,11 +67,13 @@ class SentenceEncoder:
         Folder in the sentence-transformers layout, or an installed package that carries one;
         all-MiniLM-L6-v2 where omitted.
     precision : {"int8", "fp32"}
-        int8 is a quarter of the size and faster; cosine to fp32 is .985 or better.
+        int8 is a quarter of the size and faster; cosine to fp32 is .99 or better.
     cache : path, optional
         Where the converted graph is kept; the user's cache folder where omitted.
     threads : int
         Threads of one call.
+    adapter : mapping of name to array, optional
+        Learned changes to merge into the weights; see `encoder_adapter`.
 
     Raises
     ------
@@ -93,6 +95,7 @@ class SentenceEncoder:
         precision: Literal["int8", "fp32"] = "int8",
         cache: Path | None = None,
         threads: int = 1,
+        adapter: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         if precision not in ("int8", "fp32"):
             raise UsageError(f"precision must be 'int8' or 'fp32', got {precision!r}.")
@@ -102,7 +105,12 @@ class SentenceEncoder:
         self.dimension = int(files.config["hidden_size"])
         self._limit = min(WINDOW, int(files.config["max_position_embeddings"]))
         self._tokenizer = _tokenizer(files)
-        graph = _graph(files, precision, cache if cache is not None else cache_folder())
+        if adapter:
+            # Not kept on disk: every training would leave an encoder there.
+            self.name += f"+{encoder_adapter.digest(adapter)[:16]}"
+            graph = _built(encoder_adapter.merged(unpack(files.weights), adapter), files, precision)
+        else:
+            graph = _graph(files, precision, cache if cache is not None else cache_folder())
         self.bytes_ = len(graph)
         self._session = _session(graph, threads)
 
@@ -121,7 +129,7 @@ class SentenceEncoder:
         """
         result = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
-            for tokens in self._windows(text):
+            for tokens in self.windows(text):
                 (vector,) = self._session.run(None, {"tokens": tokens[None]})
                 result[row] += len(tokens) * vector[0]
             length = float(np.linalg.norm(result[row]))
@@ -129,7 +137,7 @@ class SentenceEncoder:
                 result[row] /= length
         return result
 
-    def _windows(self, text: str) -> list[NDArray[np.int64]]:
+    def windows(self, text: str) -> list[NDArray[np.int64]]:
         """Return the tokens of each window of a text, marks included."""
         ids: list[int] = []
         for piece in _pieces(text):
@@ -192,15 +200,17 @@ def _graph(files: EncoderFiles, precision: str, cache: Path) -> bytes:
             return data
     except OSError:
         pass  # not cached yet, or not readable: it is built
-    data = encoder_graph.build(unpack(files.weights), files.config, WINDOW)
-    if precision == "int8":
-        data = encoder_graph.quantize(data)
+    data = _built(unpack(files.weights), files, precision)
     try:
         write_atomic(path, data)
         write_atomic(seal, sha256(data).encode())
     except StorageError:
         pass  # a cache that cannot be written costs seconds at the next start, nothing else
     return data
+
+
+def _built(weights: Mapping[str, NDArray[Any]], files: EncoderFiles, precision: str) -> bytes:
+    return encoder_graph.build(weights, files.config, WINDOW, int8=precision == "int8")
 
 
 def _session(graph: bytes, threads: int) -> Any:
