@@ -1,7 +1,10 @@
 """The contract of every classifier of texts, exact evidence, calibration, hostile files."""
 
+import importlib.util
 import json
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from esgml.regulatory.calibration import (
     sigmoid,
 )
 from esgml.regulatory.encoder_files import available
+from esgml.regulatory.linear import fit_logistic
 from esgml.regulatory.models.tfidf import TfidfClassifier
 from esgml.regulatory.task import TASK
 from esgml.regulatory.term_vectors import TermVectors, pieces
@@ -49,21 +53,45 @@ NAMES = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
-            name != "tfidf" and not available(), reason="no sentence encoder is installed"
+            name in ("blended", "embedding") and not available(),
+            reason="no sentence encoder is installed",
         ),
     )
     for name in TASK.models()
 ]
 
 
+@pytest.fixture(scope="module")
+def tiny_package(tmp_path_factory):
+    """An installed package that carries a tiny encoder; its name."""
+    path = Path(__file__).parent / "tiny_encoder.py"
+    spec = importlib.util.spec_from_file_location("tiny_encoder", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    root = tmp_path_factory.mktemp("packages")
+    module.write(root / "tiny_encoder_package" / "model")
+    (root / "tiny_encoder_package" / "__init__.py").write_text("")
+    sys.path.insert(0, str(root))
+    yield "tiny_encoder_package"
+    sys.path.remove(str(root))
+
+
+def untrained(name, tiny_package):
+    settings = {}
+    if name == "tuned":
+        pytest.importorskip("torch", reason="the extra 'train' is not installed")
+        settings = {"encoder": tiny_package, "layers": 1, "rank": 4, "epochs": 3, "folds": 1}
+    return catalog.load("regulatory", name)(**settings)
+
+
 @pytest.fixture(scope="module", params=NAMES)
-def trained(request):
+def trained(request, tiny_package):
     texts, truth = sample()
-    return catalog.load("regulatory", request.param)().train(texts, truth, labels=LABELS)
+    return untrained(request.param, tiny_package).train(texts, truth, labels=LABELS)
 
 
 def test_classifiers_are_found():
-    assert TASK.models() == ("blended", "embedding", "tfidf")
+    assert TASK.models() == ("blended", "embedding", "tfidf", "tuned")
     assert set(TASK.models()) < set(catalog.names("regulatory"))
 
 
@@ -116,6 +144,30 @@ def test_contributions_add_up_to_the_score_exactly():
             parts = model.contributions(text, label)
             score = model._scores([text])[0, j]
             assert sum(p for *_, p in parts) + model.bias_[j] == pytest.approx(score, abs=1e-9)
+
+
+def test_stretched_terms_are_penalized_less():
+    """A ratio favours the terms of a label, and leaves answers to prediction as a plain sum."""
+    texts, truth = sample()
+    plain = TfidfClassifier(unit="word", ratio=False).train(texts, truth, labels=LABELS)
+    stretched = TfidfClassifier(unit="word", ratio=True).train(texts, truth, labels=LABELS)
+    for model in (plain, stretched):
+        assert model.vectors_.terms == plain.vectors_.terms
+    of_label = np.array(["wind" in term or "power" in term for term in plain.vectors_.terms])
+    share = [
+        np.abs(m.weights_[of_label, 0]).sum() / np.abs(m.weights_[:, 0]).sum()
+        for m in (plain, stretched)
+    ]
+    assert share[1] > share[0]
+    # Never seen together, never apart: every column stretched alike is the plain fit.
+    even = np.ones((40, 3)) * np.arange(1, 41)[:, None] % 2
+    from scipy.sparse import csr_matrix
+
+    answers = np.repeat([[1.0], [0.0]], 20, axis=0)
+    assert np.allclose(
+        fit_logistic(csr_matrix(even), answers, 1.0, ratio=True)[0],
+        fit_logistic(csr_matrix(even), answers, 1.0, ratio=False)[0],
+    )
 
 
 def test_vectors_match_scikit_learn():
@@ -181,6 +233,18 @@ def test_platt_recovers_the_curve_it_was_drawn_from(seed):
     slope, offset = fit_platt(score, truth)
     assert slope == pytest.approx(2.0, abs=0.35) and offset == pytest.approx(-1.0, abs=0.25)
     assert calibration_error(sigmoid(slope * score + offset), truth) < 0.03
+
+
+@given(st.floats(1e-3, 1e3), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_platt_does_not_depend_on_the_scale_of_the_score(scale, seed):
+    """Undamped Newton steps overshot where scores were far apart."""
+    random = np.random.default_rng(seed)
+    score = random.normal(size=400)
+    truth = random.random(400) < sigmoid(3 * score + 2)
+    one, other = fit_platt(score, truth), fit_platt(score * scale, truth)
+    assert other[0] * scale == pytest.approx(one[0], rel=1e-4)
+    assert other[1] == pytest.approx(one[1], rel=1e-4, abs=1e-4)
 
 
 def test_a_score_of_the_wrong_sign_is_not_turned_round():

@@ -30,25 +30,36 @@ def fit_platt(score: Array, truth: NDArray[np.bool_]) -> tuple[float, float]:
 
     References
     ----------
-    Platt (1999); Lin, Lin and Weng (2007), whose smoothed targets these are.
+    Platt (1999); Lin, Lin and Weng (2007), whose smoothed targets and halved steps these are.
     """
     positives, n = int(truth.sum()), len(truth)
     target = np.where(truth, (positives + 1) / (positives + 2), 1 / (n - positives + 2))
     design = np.column_stack([score, np.ones(n)])
-    beta = np.array([1.0, 0.0])
+    beta = np.array([0.0, float(np.log((positives + 1) / (n - positives + 1)))])
+    loss = _log_loss(design @ beta, target)
     for _ in range(100):
         p = sigmoid(design @ beta)
         gradient = design.T @ (p - target)
         weight = np.maximum(p * (1 - p), 1e-9)
         hessian = (design * weight[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        beta = beta - step / max(1.0, float(np.abs(step).max()) / 5)
-        if float(np.abs(step).max()) < 1e-9:
+        # A full step can overshoot and never come back: it is halved until the loss falls.
+        size = 1.0
+        while size > 1e-9 and _log_loss(design @ (beta - size * step), target) > loss:
+            size /= 2
+        beta = beta - size * step
+        loss = _log_loss(design @ beta, target)
+        if size * float(np.abs(step).max()) < 1e-9:
             break
     if beta[0] <= 0:
         rate = min(max(float(target.mean()), 1e-6), 1 - 1e-6)
         return 0.0, float(np.log(rate / (1 - rate)))
     return float(beta[0]), float(beta[1])
+
+
+def _log_loss(log_odds: Array, target: Array) -> float:
+    """Return the sum of the logistic loss."""
+    return float((np.logaddexp(0.0, log_odds) - target * log_odds).sum())
 
 
 def best_threshold(probability: Array, truth: NDArray[np.bool_]) -> float:

@@ -161,12 +161,17 @@ class TextClassifier(BaseModel):
     @abstractmethod
     def _evidence(self, text: str, label: int) -> Evidence | None: ...
 
+    @property
+    def _judged_folds(self) -> int:
+        """Of the folds, how many are judged by a model of the rest, and calibrated on."""
+        return FOLDS
+
     def _out_of_fold(
         self, texts: Sequence[str], truth: Array, fold: NDArray[np.int64], seed: int
     ) -> Array:
-        """Return scores of every text by a model that did not learn from its fold."""
-        scores = np.zeros(truth.shape)
-        for k in range(FOLDS):
+        """Return scores of texts by a model that did not learn from their fold; NaN of others."""
+        scores = np.full(truth.shape, np.nan)
+        for k in range(self._judged_folds):
             held = np.flatnonzero(fold == k).tolist()
             rest = np.flatnonzero(fold != k).tolist()
             if not len(held):
@@ -180,7 +185,7 @@ class TextClassifier(BaseModel):
     def _calibrate(self, scores: Array, truth: Array) -> None:
         curves, thresholds = [], []
         for column in range(truth.shape[1]):
-            seen = np.isfinite(truth[:, column])
+            seen = np.isfinite(truth[:, column]) & np.isfinite(scores[:, column])
             score, said = scores[seen, column], truth[seen, column] == 1
             slope, offset = fit_platt(score, said)
             curves.append((slope, offset))

@@ -33,8 +33,7 @@ _RULES = {
     "licence": "MIT",
     "changes": "word weights were learned from it; no row is included",
 }
-_PIECES: dict[str, Any] = {"unit": "piece", "fewest": 3, "terms": 60_000, "smallest": 8_000}
-_WORDS: dict[str, Any] = {"unit": "word", "strength": 30.0, "smallest": 5_000}
+_BOTH: dict[str, Any] = {"unit": "both", "fewest": 3, "terms": 80_000, "smallest": 8_000}
 #: Chosen on later months by models of earlier ones, as the rules to come are later than these.
 _RULES_PARAMS: dict[str, Any] = {
     "unit": "both",
@@ -42,15 +41,20 @@ _RULES_PARAMS: dict[str, Any] = {
     "terms": 150_000,
     "smallest": 30_000,
     "balanced": False,
+    "ratio": False,
 }
 #: Settings of the heads, chosen by cross-validation inside the part that is not held out.
 PARAMS: dict[str, dict[str, Any]] = {
-    "sector": _PIECES,
-    "instrument": {**_PIECES, "smallest": 6_000},
-    "response": _WORDS,
-    "topic": _WORDS,
-    "act": {**_WORDS, "unit": "opening"},
+    "sector": {**_BOTH, "strength": 1.0},
+    "instrument": {**_BOTH, "strength": 0.3},
+    "response": {**_BOTH, "strength": 1.0},
+    "topic": {**_BOTH, "strength": 3.0, "ratio": False},
+    "act": {"unit": "opening", "strength": 30.0, "smallest": 8_000},
     "significance": _RULES_PARAMS,
+}
+#: Settings of the tuned encoder, for heads where it was better inside the training part.
+TUNED: dict[str, dict[str, Any]] = {
+    "act": {"layers": 6, "share": 0.3, "unit": "opening", "strength": 10.0},
 }
 
 

@@ -11,6 +11,9 @@ from esgml.core.errors import MissingExtraError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: Stretch of a feature that is spread evenly, as a share of the mean.
+_LEAST_STRETCH = 0.25
+
 
 def fit_logistic(
     design: Any,
@@ -18,6 +21,7 @@ def fit_logistic(
     strength: float,
     *,
     balanced: bool = True,
+    ratio: bool = False,
     tolerance: float = 1e-2,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit one logistic regression a label.
@@ -31,6 +35,9 @@ def fit_logistic(
         Inverse of the ridge penalty.
     balanced : bool
         Weigh rare labels up, so that they are not drowned by their absence.
+    ratio : bool
+        Stretch every feature by how unevenly it is spread over the texts with and without the
+        label, so that the penalty holds back the even ones most.
     tolerance : float
         Where the solver stops; coarser is faster.
 
@@ -38,6 +45,12 @@ def fit_logistic(
     -------
     weights : array, shape (features, labels)
     bias : array, shape (labels,)
+
+    References
+    ----------
+    Wang and Manning (2012), naive Bayes log-count ratios as features. Deviations: the size of the
+    ratio alone, a quarter of its mean added, so that no feature is lost, and the mean scaled to
+    one; logistic in place of hinge loss.
     """
     try:
         from sklearn.linear_model import LogisticRegression
@@ -58,6 +71,18 @@ def fit_logistic(
             tol=tolerance,
             random_state=0,
         )
-        model.fit(design[rows], said)
-        weights[:, label], bias[label] = model.coef_[0], model.intercept_[0]
+        known = design[rows]
+        stretch = _stretch(known, said) if ratio else np.ones(design.shape[1])
+        model.fit(known.multiply(stretch).tocsr() if ratio else known, said)
+        weights[:, label], bias[label] = stretch * model.coef_[0], model.intercept_[0]
     return weights, bias
+
+
+def _stretch(design: Any, said: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how far each column of a CSR matrix is stretched, one on average."""
+    present = design > 0
+    shares = [np.asarray(present[rows].sum(0)).ravel() + 1.0 for rows in (said, ~said)]
+    size = np.abs(np.log((shares[0] / shares[0].sum()) / (shares[1] / shares[1].sum())))
+    size += _LEAST_STRETCH * size.mean()
+    mean = float(size.mean())
+    return np.asarray(size / mean) if mean > 0 else np.ones(len(size))

@@ -25,13 +25,16 @@ _TERMS, _WEIGHTS = "terms.json", "weights.safetensors"
 class TfidfParams(Hyperparameters):
     """Hyperparameters of `TfidfClassifier`."""
 
-    strength: float = tunable(3.0, 0.1, 100.0, log=True, description="inverse ridge penalty")
+    strength: float = tunable(1.0, 0.1, 100.0, log=True, description="inverse ridge penalty")
     unit: Literal["piece", "word", "opening", "both"] = tunable(
         "piece", choices=["piece", "word", "opening", "both"], description="what is counted"
     )
     fewest: int = tunable(2, 1, 10, description="fewest texts a term must be in")
     terms: int = tunable(50_000, 500, 200_000, log=True, description="most terms kept")
     balanced: bool = tunable(True, choices=[True, False], description="weigh rare labels up")
+    ratio: bool = tunable(
+        True, choices=[True, False], description="stretch terms by how unevenly a label has them"
+    )
     smallest: int = tunable(
         6_000, 0, 50_000, description="terms kept after a first fit, by weight; 0 = all"
     )
@@ -54,7 +57,8 @@ class TfidfClassifier(TextClassifier):
 
     References
     ----------
-    Joachims (1998), text categorization with many relevant features.
+    Joachims (1998), text categorization with many relevant features; Wang and Manning (2012), naive
+    Bayes ratios as features of a linear model.
     """
 
     Params = TfidfParams
@@ -67,7 +71,7 @@ class TfidfClassifier(TextClassifier):
         # To rank the terms, a coarse fit does.
         tolerance = 0.1 if pruned else 0.01
         self.weights_, self.bias_ = fit_logistic(
-            design, truth, p.strength, balanced=p.balanced, tolerance=tolerance
+            design, truth, p.strength, balanced=p.balanced, ratio=p.ratio, tolerance=tolerance
         )
         if pruned:
             self._prune(texts, truth)
@@ -84,8 +88,9 @@ class TfidfClassifier(TextClassifier):
         rank = np.argsort(-np.abs(self.weights_ / scale).max(axis=1), kind="stable")
         self.vectors_ = self.vectors_.kept(np.sort(rank[: self.params.smallest]))
         design = self.vectors_.matrix(texts)
+        p = self.params
         self.weights_, self.bias_ = fit_logistic(
-            design, truth, self.params.strength, balanced=self.params.balanced
+            design, truth, p.strength, balanced=p.balanced, ratio=p.ratio
         )
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
