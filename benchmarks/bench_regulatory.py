@@ -88,6 +88,14 @@ def intervals(head: str, labels: tuple[str, ...], p: Any, said: Any, truth: Any)
     return {name: np.percentile(v, [2.5, 97.5]).round(4).tolist() for name, v in draws.items()}
 
 
+def floor(p: np.ndarray, truth: np.ndarray) -> float:
+    """Return the calibration error that probabilities show by chance where all of them hold."""
+    random, seen = np.random.default_rng(0), np.isfinite(truth)
+    held = p[seen]
+    return float(np.mean([calibration_error(held, random.random(len(held)) < held)
+                          for _ in range(200)]))  # fmt: skip
+
+
 def baseline(data: Labelled, head: str) -> dict[str, float]:
     """Return the scores of scikit-learn's word counts with logistic regression."""
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -168,6 +176,7 @@ def run(
         "held_out": len(held),
         "scores": found,
         "intervals": bounds,
+        "calibration_error_by_chance": floor(p, held_truth),
         "baseline": baseline(data, head) if share == 1 else {},
         "wanted": {s: w for (h, s), w in WANTED.items() if h == head},
         "train_seconds": trained,
@@ -179,6 +188,9 @@ def show(one: dict[str, Any]) -> None:
     """Print one result for people."""
     print(f"{one['head']} / {one['model']}: {one['labels']} labels, trained on"
           f" {one['trained_on']}, held out {one['held_out']}", file=sys.stderr)  # fmt: skip
+    print(
+        f"  calibration error by chance {one['calibration_error_by_chance']:.3f}", file=sys.stderr
+    )
     for name, value in one["scores"].items():
         low, high = one["intervals"].get(name, (float("nan"),) * 2)
         wanted = one["wanted"].get(name, 0.03 if name == "calibration_error" else None)

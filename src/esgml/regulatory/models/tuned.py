@@ -44,7 +44,7 @@ class TunedParams(Hyperparameters):
     )
     strength: float = tunable(1.0, 0.1, 100.0, log=True, description="inverse penalty of the words")
     smallest: int = tunable(8_000, 0, 50_000, description="terms kept after a first fit; 0 = all")
-    folds: int = tunable(2, 1, 5, description="folds of five that are tuned to calibrate on")
+    folds: int = tunable(1, 1, 5, description="folds of five that are tuned to calibrate on")
     # A package name and never a path: a saved model must not choose what is read from disk.
     encoder: str = pydantic.Field(
         DEFAULT, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$", description="installed encoder package"
