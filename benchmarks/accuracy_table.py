@@ -16,7 +16,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "forecast_accuracy.json"
 PAGE = HERE.parent / "README.md"
-BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
+MARK = "accuracy"
 NOTHING = "Not measured yet: the file is not there."
 
 #: Results that are backtests of series with seasons, in the order of the columns.
@@ -99,7 +99,7 @@ def _seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
                 *(_number(one["width"].get(level), 2) for one in columns),
             ],
         ]
-    return _markdown(["accuracy", *(f"{TITLES[name]} `{name}`" for name in results)], rows)
+    return markdown(["accuracy", *(f"{TITLES[name]} `{name}`" for name in results)], rows)
 
 
 def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -128,7 +128,7 @@ def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
             low, high = one["coverage_interval"][level]
             row.append(f"{_percent(one['coverage'][level])} ({100 * low:.0f} to {100 * high:.0f})")
         rows.append(row)
-    return _markdown([*head, *(f"{level} % interval held" for level in levels)], rows)
+    return markdown([*head, *(f"{level} % interval held" for level in levels)], rows)
 
 
 def _levels(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -148,8 +148,9 @@ def _percent(value: float | None) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = True) -> str:
+    """Return a table; all columns but the first stand to the right, unless they are words."""
+    lines = [head, ["---", *["---:" if right else "---"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -158,18 +159,19 @@ def from_file(path: Path = RESULTS) -> str:
     return tables(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else NOTHING
 
 
-def put(page: str, text: str) -> str:
-    """Return a page with `text` between its marks.
+def put(page: str, text: str, mark: str = MARK) -> str:
+    """Return a page with `text` between its two comments of that name.
 
     Raises
     ------
     ValueError
         If the page has not one pair of marks.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"the page needs one {BEGIN} and one {END}")
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise ValueError(f"the page needs one {begin} and one {end}")
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
 
 
 def main() -> None:

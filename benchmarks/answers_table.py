@@ -1,0 +1,191 @@
+"""The README's table of the other answers, made from the results that the benchmarks kept.
+
+``python -m benchmarks.answers_table [--write [PAGE]]`` prints it, or puts it between the
+``answers`` marks of a page. Each row reads ``benchmarks/results/NAME.json``, which is what
+``python benchmarks/bench_NAME.py`` printed on standard output; a row without a file says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.accuracy_table import PAGE, markdown, put
+
+RESULTS = Path(__file__).resolve().parent / "results"
+MARK = "answers"
+Numbers = Mapping[str, Any]
+
+
+class Row(NamedTuple):
+    """One question: where its numbers lie, what they say, and the page that explains them."""
+
+    question: str
+    file: str
+    says: Callable[[Numbers], str]
+    page: str
+    command: str
+
+
+def _alarms(found: Numbers) -> str:
+    mean, forest = found["mean"], found["peers"]["sklearn IsolationForest, 0.1"]
+    return (
+        f"{mean['fpr']:.2%} false alarms (worst meter {mean['fpr_worst']:.2%}),"
+        f" {mean['recall']:.0%} of wrong readings and {mean['event_recall']:.0%} of events found;"
+        f" scikit-learn's forest as it comes raises {forest['fpr']:.0%}"
+    )
+
+
+def _battery(found: Numbers) -> str:
+    cost, carbon = found["cost"]["rows"], found["carbon"]["rows"]
+    ours = "scenario DP each hour"
+    rule = max((name for name in cost if name.startswith("rule")), key=lambda n: cost[n]["share"])
+    green = max((n for n in carbon if n.startswith("rule")), key=lambda n: carbon[n]["share"])
+    return (
+        f"{cost[ours]['share']:.1%} of the cost and {carbon[ours]['share']:.1%} of the carbon that"
+        f" perfect foresight saves; the best rules in hindsight: {cost[rule]['share']:.1%} of the"
+        f" cost ({rule.removeprefix('rule: ')}), {carbon[green]['share']:.1%} of the carbon"
+        f" ({green.removeprefix('rule: ')})"
+    )
+
+
+def _tables(found: Numbers) -> str:
+    peer = "PyOD chosen on the other tables"
+    roc = found["verdict"]["all rows"]["roc_auc"]
+    return f"ROC-AUC {roc['esgml ensemble']:.3f}, best PyOD detector {roc[peer]['mean']:.3f}"
+
+
+def _texts(found: Numbers) -> str:
+    runs = list(found["samples"].values())
+    said = []
+    for kind in ("timeline", "thresholds", "duties"):
+        own = [one[kind] for one in runs if kind in one]
+        wanted = sum(one["items"] for one in own)
+        hits = sum(one["recall"] * one["items"] for one in own)
+        got = sum(one["recall"] * one["items"] / one["precision"] for one in own)
+        last = own[-1]
+        said.append(
+            f"{kind} recall {hits / wanted:.3f} at precision {hits / got:.3f} ({wanted} items),"
+            f" on the newest sample {last['recall']:.3f} at {last['precision']:.3f}"
+        )
+    return "; ".join(said)
+
+
+def _head(found: Numbers, name: str) -> Numbers:
+    """Return the first result of a head trained on all of its texts: the one that ships."""
+    return next(
+        one for one in found["results"] if one["head"] == name and one.get("share", 1.0) == 1.0
+    )
+
+
+def _laws(found: Numbers) -> str:
+    said, plain = [], []
+    for name in ("sector", "instrument"):
+        one = _head(found, name)
+        said.append(f"{name}s " + " / ".join(f"{one['scores'][k]:.3f}" for k in _F1))
+        plain.append(" / ".join(f"{one['baseline'][k]:.3f}" for k in _F1))
+    return f"{', '.join(said)}; plain words with logistic regression {' and '.join(plain)}"
+
+
+_F1 = ("f1_micro", "f1_macro")
+
+
+def _rules(found: Numbers) -> str:
+    one = _head(found, "significance")
+    key = "auc_significant"
+    return f"AUC {one['scores'][key]:.3f}, plain words {one['baseline'][key]:.3f}"
+
+
+def _shortfall(found: Numbers) -> str:
+    years = found["ets_shortfall"].values()
+    own, same = (
+        [one[name]["accuracy"] for one in years] for name in ("allocation known", "persistence")
+    )
+    return (
+        f"accuracy {min(own):.3f} to {max(own):.3f},"
+        f' saying "as this year" {min(same):.3f} to {max(same):.3f}'
+    )
+
+
+ROWS = (
+    Row(
+        "Alarms on five hand-labelled meters, learned without labels, judged forward",
+        "anomaly",
+        _alarms,
+        "[anomalies](docs/anomaly.md#numbers)",
+        "bench_anomaly.py",
+    ),
+    Row(
+        "Battery hour by hour on 20 real house-weeks, without knowing the future",
+        "dispatch",
+        _battery,
+        "[optimization](docs/optimization.md#numbers)",
+        "bench_dispatch.py",
+    ),
+    Row(
+        "Anomalies in tables, six ADBench sets",
+        "tabular",
+        _tables,
+        "[tables](docs/tabular.md#numbers)",
+        "bench_tabular.py",
+    ),
+    Row(
+        "Dates, limits and duties in EU law, passages annotated before the first run",
+        "extraction_first_runs",
+        _texts,
+        "[regulation](docs/regulatory.md)",
+        "bench_extraction.py",
+    ),
+    Row(
+        "Labels of climate laws, a quarter held out by title (micro / macro F1)",
+        "regulatory",
+        _laws,
+        "[regulation](docs/regulatory.md)",
+        "bench_regulatory.py",
+    ),
+    Row(
+        "Which US rules are significant, later months, rules not seen before",
+        "regulatory",
+        _rules,
+        "[regulation](docs/regulatory.md)",
+        "bench_regulatory.py",
+    ),
+    Row(
+        "EU ETS shortfall a year ahead",
+        "ets_shortfall",
+        _shortfall,
+        "[facts and risk](docs/knowledge.md)",
+        "bench_ets_shortfall.py",
+    ),
+)
+
+
+def table(folder: Path = RESULTS) -> str:
+    """Return the table as Markdown."""
+    rows = []
+    for row in ROWS:
+        path = folder / f"{row.file}.json"
+        said = "not measured yet"
+        if path.exists():
+            said = row.says(json.loads(path.read_text(encoding="utf-8")))
+        rows.append([row.question, said, f"{row.page}, `{row.command}`"])
+    return markdown(["question", "answer", "page, command"], rows, right=False)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, nargs="?", const=PAGE, help="page to put it into")
+    chosen = parser.parse_args()
+    if chosen.write is None:
+        print(table())
+    else:
+        page = chosen.write.read_text(encoding="utf-8")
+        chosen.write.write_text(put(page, table(), MARK), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
