@@ -52,6 +52,33 @@ def _battery(found: Numbers) -> str:
     )
 
 
+def _policy(found: Numbers) -> str:
+    rows = found["batteries"]["rows"]
+    own, ours = rows["DQN"], found["cartpole"]["esgml"]
+    steps = [one["steps_per_cpu_second"] for one in ours]
+    return (
+        f"{own['share_mean']:.1%} of the cost that perfect foresight saves (worst of"
+        f" {len(own['shares'])} seeds {own['share_worst']:.1%}; the rule fill late"
+        f" {rows['rule: fill late']['share']:.1%}); CartPole solved by"
+        f" {sum(one['solved'] for one in ours)} of {len(ours)} seeds at {min(steps):,.0f} steps a"
+        " processor second or more"
+    )
+
+
+def _search(found: Numbers) -> str:
+    said = []
+    for task in ("rastrigin", "knapsack", "zdt1"):
+        rows = found[task]["rows"]
+        peer = next(name for name in rows if name.startswith("pymoo"))
+        last = next(k for k in reversed(rows["esgml"]) if k.startswith("after "))
+        own, theirs = (rows[name] for name in ("esgml", peer))
+        said.append(
+            f"{task} {last} generations {own[last]:.4g} at {own['ms_per_generation']:.2f} ms, pymoo"
+            f" {theirs[last]:.4g} at {theirs['ms_per_generation']:.1f} ms"
+        )
+    return "; ".join(said)
+
+
 def _tables(found: Numbers) -> str:
     peer = "PyOD chosen on the other tables"
     roc = found["verdict"]["all rows"]["roc_auc"]
@@ -124,6 +151,20 @@ ROWS = (
         _battery,
         "[optimization](docs/optimization.md#numbers)",
         "bench_dispatch.py",
+    ),
+    Row(
+        "The same weeks by a policy learned in 30,000 steps on others",
+        "dqn",
+        _policy,
+        "[algorithms](docs/optimization_algorithms.md)",
+        "bench_dqn.py",
+    ),
+    Row(
+        "A genetic algorithm beside pymoo: objective (hypervolume) and time a generation",
+        "genetic",
+        _search,
+        "[algorithms](docs/optimization_algorithms.md)",
+        "bench_genetic.py",
     ),
     Row(
         "Anomalies in tables, six ADBench sets",
