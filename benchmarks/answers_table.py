@@ -55,13 +55,16 @@ def _battery(found: Numbers) -> str:
 def _policy(found: Numbers) -> str:
     rows = found["batteries"]["rows"]
     own, ours = rows["DQN"], found["cartpole"]["esgml"]
-    steps = [one["steps_per_cpu_second"] for one in ours]
+    steps, peer = (
+        [one["steps_per_cpu_second"] for one in found["cartpole"][name]]
+        for name in ("esgml", "stable-baselines3")
+    )
     return (
         f"{own['share_mean']:.1%} of the cost that perfect foresight saves (worst of"
         f" {len(own['shares'])} seeds {own['share_worst']:.1%}; the rule fill late"
         f" {rows['rule: fill late']['share']:.1%}); CartPole solved by"
         f" {sum(one['solved'] for one in ours)} of {len(ours)} seeds at {min(steps):,.0f} steps a"
-        " processor second or more"
+        f" processor second or more, stable-baselines3 at most {max(peer):,.0f}"
     )
 
 
