@@ -27,8 +27,12 @@ def test_only_sub_daily_meters_speak_of_hours(code: str) -> None:
     assert not any("hour" in text for text in said)
 
 
-def test_baselines_of_one_rhythm_are_told_apart() -> None:
-    for code in ("h", "D"):
-        words = wording(Frequency(code))
-        said = [words.baseline(p.name) for p in PROFILES if p.scored]
-        assert len(set(said)) >= len(said) - (2 if code == "D" else 0)
+def test_baselines_of_an_hourly_meter_are_told_apart() -> None:
+    said = [wording(Frequency("h")).baseline(p.name) for p in PROFILES]
+    assert len(set(said)) == len(said)
+
+
+def test_a_daily_meter_has_one_slot_a_day() -> None:
+    words = wording(Frequency("D"))
+    assert words.baseline("range") == words.baseline("day_range")
+    assert words.baseline("week") == "the same weekday of past weeks"

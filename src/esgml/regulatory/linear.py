@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.core.errors import MissingExtraError
+from esgml.core.errors import IntegrityError, MissingExtraError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,3 +87,25 @@ def _stretch(design: Any, said: NDArray[np.bool_]) -> NDArray[np.float64]:
     size += _LEAST_STRETCH * size.mean()
     mean = float(size.mean())
     return np.asarray(size / mean) if mean > 0 else np.ones(len(size))
+
+
+def stored_logistic(
+    arrays: Mapping[str, NDArray[Any]], labels: int, columns: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights, shape (columns, labels), and the bias, shape (labels,), of saved arrays.
+
+    Raises
+    ------
+    IntegrityError
+        If they do not fit the labels, or the columns where these are given, or are not finite.
+    KeyError
+        If one of them is missing.
+    """
+    weights = arrays["weights"].astype(np.float64)
+    bias = arrays["bias"].astype(np.float64)
+    wide = weights.ndim == 2 and weights.shape[1] == labels and bias.shape == (labels,)
+    if not wide or columns not in (None, len(weights)):
+        raise IntegrityError("the weights do not fit what the classifier counts and its labels.")
+    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise IntegrityError("the weights are not finite.")
+    return weights, bias

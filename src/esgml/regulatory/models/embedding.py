@@ -16,7 +16,7 @@ from esgml.nn.weights import pack, unpack
 from esgml.regulatory.classifier import Evidence, TextClassifier
 from esgml.regulatory.encoder import SentenceEncoder
 from esgml.regulatory.encoder_files import DEFAULT
-from esgml.regulatory.linear import fit_logistic
+from esgml.regulatory.linear import fit_logistic, stored_logistic
 from esgml.regulatory.words import sentences
 
 if TYPE_CHECKING:
@@ -118,14 +118,7 @@ class EmbeddingClassifier(TextClassifier):
     def _restore(self, files: Mapping[str, bytes]) -> None:
         super()._restore(files)
         try:
-            arrays = unpack(files[_HEAD])
-            self.weights_ = arrays["weights"].astype(np.float64)
-            self.bias_ = arrays["bias"].astype(np.float64)
+            self.weights_, self.bias_ = stored_logistic(unpack(files[_HEAD]), len(self.labels_))
             self.encoder_name_ = str(json.loads(files[_ENCODER])["name"])
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError("this saved classifier is incomplete.") from error
-        labels = len(self.labels_)
-        if self.weights_.ndim != 2 or self.weights_.shape[1] != labels or len(self.bias_) != labels:
-            raise IntegrityError("the weights do not fit the labels.")
-        if not (np.isfinite(self.weights_).all() and np.isfinite(self.bias_).all()):
-            raise IntegrityError("the weights are not finite.")

@@ -12,7 +12,7 @@ from esgml.core.errors import IntegrityError
 from esgml.core.interfaces import Files, Hyperparameters, tunable
 from esgml.nn.weights import pack, unpack
 from esgml.regulatory.classifier import Evidence, TextClassifier
-from esgml.regulatory.linear import fit_logistic
+from esgml.regulatory.linear import fit_logistic, stored_logistic
 from esgml.regulatory.term_vectors import TermVectors
 from esgml.regulatory.words import sentences
 
@@ -128,12 +128,8 @@ class TfidfClassifier(TextClassifier):
         try:
             arrays = unpack(files[_WEIGHTS])
             self.vectors_ = TermVectors.from_json(files[_TERMS], arrays["idf"])
-            self.weights_ = arrays["weights"].astype(np.float64)
-            self.bias_ = arrays["bias"].astype(np.float64)
+            self.weights_, self.bias_ = stored_logistic(
+                arrays, len(self.labels_), len(self.vectors_.terms)
+            )
         except (KeyError, ValueError) as error:
             raise IntegrityError("this saved classifier is incomplete.") from error
-        labels = len(self.labels_)
-        if self.weights_.shape != (len(self.vectors_.terms), labels) or len(self.bias_) != labels:
-            raise IntegrityError("the weights do not fit the vocabulary and the labels.")
-        if not (np.isfinite(self.weights_).all() and np.isfinite(self.bias_).all()):
-            raise IntegrityError("the weights are not finite.")

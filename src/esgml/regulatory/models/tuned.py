@@ -17,6 +17,7 @@ from esgml.nn.weights import Weights, pack, unpack
 from esgml.regulatory.classifier import Evidence, TextClassifier
 from esgml.regulatory.encoder import SentenceEncoder
 from esgml.regulatory.encoder_files import DEFAULT, read
+from esgml.regulatory.linear import stored_logistic
 from esgml.regulatory.models.tfidf import TfidfClassifier
 
 if TYPE_CHECKING:
@@ -189,19 +190,12 @@ class TunedClassifier(TextClassifier):
     def _restore(self, files: Mapping[str, bytes]) -> None:
         super()._restore(files)
         try:
-            arrays = unpack(files[_HEAD])
-            self.weights_ = arrays["weights"].astype(np.float64)
-            self.bias_ = arrays["bias"].astype(np.float64)
+            self.weights_, self.bias_ = stored_logistic(unpack(files[_HEAD]), len(self.labels_))
             self.adapter_ = unpack(files[_ADAPTER])
             about = json.loads(files[_ENCODER])
             self.encoder_name_, self.epochs_ = str(about["name"]), int(about["epochs"])
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError("this saved classifier is incomplete.") from error
-        labels = len(self.labels_)
-        if self.weights_.ndim != 2 or self.weights_.shape[1] != labels or len(self.bias_) != labels:
-            raise IntegrityError("the weights do not fit the labels.")
-        if not (np.isfinite(self.weights_).all() and np.isfinite(self.bias_).all()):
-            raise IntegrityError("the weights are not finite.")
         self.words_ = self._word_part()
         words = {k.removeprefix("words/"): v for k, v in files.items() if k.startswith("words/")}
         self.words_._restore(words)
