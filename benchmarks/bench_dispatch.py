@@ -24,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bench_dqn
-import bench_genetic
+import dispatch_front
 import dispatch_sets as sets
 import numpy as np
 from numpy.typing import NDArray
@@ -327,11 +327,12 @@ def main() -> int:
         for name, run in controllers().items():
             plans, seconds = timed(run, own)
             rows[name] = judged(own, plans, seconds, limits)
-        if chosen.forecaster:
+        if chosen.forecaster and kind == "cost":
+            out["own forecaster"] = found = {}
             for model in ("seasonal_median", "auto"):
                 plans, seconds = on_own_forecaster(own, model)
-                name = f"scenario DP, own forecaster ({model})"
-                rows[name] = judged(own, plans, seconds, limits)
+                found[model] = judged(own, plans, seconds, limits)
+            show("scenario DP on the project's own forecaster, for cost", found)
         single = houses_one_by_one(own)
         if kind == "cost":
             rows |= searches(single, np.array([p.bound() for p in single]))
@@ -354,7 +355,7 @@ def main() -> int:
     for name, one in out["side by side"].items():
         show(f"{name} ({one['unit']})", one["rows"])
     show("more", {"exact": out["exact"], **out["jointly bounded"]})
-    front = bench_genetic.dispatch_front()
+    front = dispatch_front.shares_of_the_front()
     out["front"] = front
     show("NSGA-II, hypervolume as a share of the exact front's, all 20 house-weeks", front)
     if chosen.months:

@@ -5,8 +5,7 @@
 Rastrigin-30 (real), a knapsack of 100 items (binary, one constraint) and ZDT1 (two objectives),
 population 100 everywhere. Medians and quartiles over the seeds; milliseconds of processor time a
 generation, the evaluation included, which is the same NumPy code for all; the fastest seed counts
-where other jobs share the core. pymoo, DEAP and pygmo are compared where they are installed. For
-dispatch the front of NSGA-II is measured against the true one.
+where other jobs share the core. pymoo, DEAP and pygmo are compared where they are installed.
 """
 
 from __future__ import annotations
@@ -230,55 +229,10 @@ def best_sack() -> float:
     return float(best[-1])
 
 
-def dispatch_front() -> dict[str, Any]:
-    """Return the hypervolume of NSGA-II on real house-weeks, as a share of the true front's.
-
-    The true front is swept by 41 weighings of the exact solver; the reference point is the idle
-    battery, so that only gains count.
-    """
-    import dispatch_sets as sets
-
-    if sets.folder() is None:
-        return {"skipped": "the real series (ESGML_DATA) are not here"}
-    from esgml.optimization import library
-    from esgml.optimization.linear import LinearProgram
-    from esgml.optimization.solvers.nsga2 import Nsga2
-
-    shares: dict[str, list[float]] = {"rules": [], "relaxed": [], "none": []}
-    seconds = dict.fromkeys(shares, 0.0)
-    weeks = [(h, w) for h in sets.HOUSES for w in sets.judged_weeks()]
-    for h, w in weeks:
-        document = sets.dispatch(slice(w, w + sets.WEEK), (h,))
-        p = library.load(document)
-        program, form = LinearProgram(p.matrix()), p.matrix()
-        idle = p.evaluate(p.baseline()).objectives[0]
-        scale = idle[0] / idle[1]
-        sweep = [
-            form.plan(program.solve(np.array([1 - a, a * scale])).z, p.dimension)
-            for a in np.linspace(0.0005, 0.9995, 41)
-        ]
-        true = hypervolume(p.evaluate(np.array(sweep)).objectives, idle)
-        for seeding in shares:
-            began = time.process_time()
-            answer = Nsga2(seeding=seeding).solve(p)
-            seconds[seeding] += time.process_time() - began
-            front = [list(point["objective"].values()) for point in answer.front]
-            shares[seeding].append(hypervolume(np.array(front), idle) / true)
-    return {
-        f"seeding {name}": {
-            "mean": float(np.mean(found)),
-            "least": float(np.min(found)),
-            "seconds_each": seconds[name] / len(weeks),
-        }
-        for name, found in shares.items()
-    }
-
-
 def main() -> int:
     """Print the tables and one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--no-front", action="store_true", help="leave out dispatch")
     parser.add_argument("--save", action="store_true", help="write the results file")
     chosen = parser.parse_args()
     out: dict[str, Any] = {"seeds": chosen.seeds, "population": POPULATION}
@@ -309,12 +263,6 @@ def main() -> int:
         if task == "knapsack":
             out[task]["optimum"] = best_sack()
         _show(f"{task}: {BETTER[task]} is better", rows)
-    if not chosen.no_front:
-        out["dispatch front"] = dispatch_front()
-        _show(
-            "NSGA-II on 20 house-weeks: share of the true front's hypervolume",
-            out["dispatch front"],
-        )
     text = json.dumps(out, indent=1)
     if chosen.save:
         RESULTS.write_text(text + "\n", encoding="utf-8")

@@ -1,12 +1,6 @@
-"""The table of accuracies holds what was measured and nothing else."""
+"""The tables of accuracies show every forecaster, and what is missing."""
 
-import json
-from pathlib import Path
-
-import pytest
-from benchmarks import accuracy_table as table
-
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.page_tables import forecast
 
 RESULTS = {
     "china_daily": {
@@ -43,7 +37,7 @@ RESULTS = {
 
 
 def test_tables_show_every_forecaster_and_what_is_missing():
-    text = table.tables(RESULTS)
+    text = forecast.seasonal({"china_daily": RESULTS["china_daily"]})
     lines = text.splitlines()
     assert "| naive | 0.875 |" in lines
     assert "| **default: all weighed** | **0.941** |" in lines
@@ -52,36 +46,11 @@ def test_tables_show_every_forecaster_and_what_is_missing():
     assert "AutoGluon" not in text
     assert "| 80 % interval held | 80.3 % |" in lines
     assert "| 90 %, smallest series | - |" in lines
-    annual = (
+
+
+def test_annual_tables_stand_beside_the_last_value():
+    lines = forecast.annual(RESULTS["annual"]).splitlines()
+    row = (
         "| facilities | 1,234 | 0.570 | **0.580** | 0.100 | **0.090** | 1,000 | 0.080 | **0.070** |"
     )
-    assert f"{annual} 81.0 % (78 to 83) |" in lines
-    assert "steel" not in text
-
-
-def test_nothing_measured_says_so(tmp_path):
-    assert table.tables({"annual": {"skipped": "no real data"}}) == table.NOTHING
-    assert table.from_file(tmp_path / "missing.json") == table.NOTHING
-
-
-def test_page_is_filled_between_its_marks():
-    page = "before\n<!-- accuracy:begin -->\nold\n<!-- accuracy:end -->\nafter\n"
-    once = table.put(page, "new")
-    assert once == page.replace("old", "new")
-    assert table.put(once, "new") == once
-    with pytest.raises(ValueError, match="one"):
-        table.put("no marks", "new")
-
-
-def test_readme_shows_the_stored_results():
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert table.put(page, table.from_file()) == page, (
-        "the README is behind the results: python -m benchmarks.accuracy_table --write"
-    )
-
-
-def test_stored_results_are_whole():
-    if not table.RESULTS.exists():
-        pytest.skip("nothing was measured yet")
-    results = json.loads(table.RESULTS.read_text(encoding="utf-8"))
-    assert table.tables(results) != table.NOTHING
+    assert f"{row} 81.0 % (78 to 83) |" in lines

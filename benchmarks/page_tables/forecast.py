@@ -1,23 +1,12 @@
-"""The accuracy tables of the README, made from what ``bench_forecast.py --save`` measured.
-
-``python -m benchmarks.accuracy_table [--json FILE] [--write [PAGE]]`` prints the tables, or puts
-them between the ``accuracy`` marks of a page. Nothing is in them that is not in the file.
-"""
+"""How good forecasts are, by set of series: what ``bench_forecast.py --save`` kept."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "forecast_accuracy.json"
-PAGE = HERE.parent / "README.md"
-MARK = "accuracy"
-NOTHING = "Not measured yet: the file is not there."
+from benchmarks.kept import kept, markdown, written
 
 #: Results that are backtests of series with seasons, in the order of the columns.
 TITLES = {
@@ -37,24 +26,19 @@ ANNUAL = {
 NAIVE = "seasonal_naive"
 
 
-def tables(results: Mapping[str, Any]) -> str:
-    """Return all tables as Markdown."""
-    seasonal = {name: results[name] for name in TITLES if _measured(results.get(name))}
-    parts = []
-    if seasonal:
-        parts.append(_seasonal(seasonal))
-    annual = results.get("annual") or {}
-    found = {name: annual[name] for name in ANNUAL if name in annual}
-    if found:
-        parts.append(_annual(found))
-    return "\n\n".join(parts) or NOTHING
+def by_season() -> str:
+    """Return the table of backtests of series with seasons."""
+    found = kept("forecast_accuracy")
+    return seasonal({name: found[name] for name in TITLES if name in found})
 
 
-def _measured(result: Any) -> bool:
-    return isinstance(result, Mapping) and "accuracy" in result
+def by_year() -> str:
+    """Return the table of annual series."""
+    found = kept("forecast_accuracy/annual")
+    return annual({name: found[name] for name in ANNUAL if name in found})
 
 
-def _seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
+def seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
     """One column a set, one row a forecaster, then how the intervals held."""
     columns = list(results.values())
     names = dict.fromkeys(name for one in columns for name in one["models"])
@@ -102,7 +86,8 @@ def _seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown(["accuracy", *(f"{TITLES[name]} `{name}`" for name in results)], rows)
 
 
-def _annual(results: Mapping[str, Mapping[str, Any]]) -> str:
+def annual(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """One row a kind of series, the last value beside the default."""
     head = [
         "one year ahead",
         "pairs of years",
@@ -141,52 +126,8 @@ def _mean(values: Sequence[float | None]) -> float:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+    return written(value, f".{digits}f")
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = True) -> str:
-    """Return a table; all columns but the first stand to the right, unless they are words."""
-    lines = [head, ["---", *["---:" if right else "---"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def from_file(path: Path = RESULTS) -> str:
-    """Return the tables of a results file, or that there is none."""
-    return tables(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else NOTHING
-
-
-def put(page: str, text: str, mark: str = MARK) -> str:
-    """Return a page with `text` between its two comments of that name.
-
-    Raises
-    ------
-    ValueError
-        If the page has not one pair of marks.
-    """
-    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
-    if page.count(begin) != 1 or page.count(end) != 1:
-        raise ValueError(f"the page needs one {begin} and one {end}")
-    before, rest = page.split(begin)
-    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, default=RESULTS)
-    parser.add_argument("--write", type=Path, nargs="?", const=PAGE, help="page to put it into")
-    chosen = parser.parse_args()
-    text = from_file(chosen.json)
-    if chosen.write is None:
-        print(text)
-    else:
-        page = chosen.write.read_text(encoding="utf-8")
-        chosen.write.write_text(put(page, text), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return written(value, ".1%")

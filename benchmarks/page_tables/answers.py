@@ -1,22 +1,12 @@
-"""The README's table of the other answers, made from the results that the benchmarks kept.
-
-``python -m benchmarks.answers_table [--write [PAGE]]`` prints it, or puts it between the
-``answers`` marks of a page. Each row reads ``benchmarks/results/NAME.json``, which is what
-``python benchmarks/bench_NAME.py`` printed on standard output; a row without a file says so.
-"""
+"""The README's table of the other answers, one row a question."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.accuracy_table import PAGE, markdown, put
+from benchmarks.kept import document, markdown
 
-RESULTS = Path(__file__).resolve().parent / "results"
-MARK = "answers"
 Numbers = Mapping[str, Any]
 
 
@@ -207,29 +197,14 @@ ROWS = (
 )
 
 
-def table(folder: Path = RESULTS) -> str:
-    """Return the table as Markdown."""
-    rows = []
-    for row in ROWS:
-        path = folder / f"{row.file}.json"
-        said = "not measured yet"
-        if path.exists():
-            said = row.says(json.loads(path.read_text(encoding="utf-8")))
-        rows.append([row.question, said, f"{row.page}, `{row.command}`"])
+def questions() -> str:
+    """Return the table."""
+    rows = [
+        [
+            row.question,
+            row.says(document(row.file)).replace("%", " %"),
+            f"{row.page}, `{row.command}`",
+        ]
+        for row in ROWS
+    ]
     return markdown(["question", "answer", "page, command"], rows, right=False)
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, nargs="?", const=PAGE, help="page to put it into")
-    chosen = parser.parse_args()
-    if chosen.write is None:
-        print(table())
-    else:
-        page = chosen.write.read_text(encoding="utf-8")
-        chosen.write.write_text(put(page, table(), MARK), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
