@@ -92,7 +92,7 @@ def main() -> None:
                 file=sys.stderr,
             )
         found[str(year)] = one
-    print(json.dumps({"ets_shortfall": found}, indent=1))
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

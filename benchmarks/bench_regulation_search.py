@@ -107,7 +107,7 @@ def main() -> None:
             "mrr_at_10": round(float(better.mean()), 4),
             "interval": [round(low, 4), round(high, 4)],
         }
-    print(json.dumps({"regulation_search": found}, indent=1))
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _rules(found: Numbers) -> str:
 
 
 def _shortfall(found: Numbers) -> str:
-    years = found["ets_shortfall"].values()
+    years = found.values()
     own, same = (
         [one[name]["accuracy"] for one in years] for name in ("allocation known", "persistence")
     )
