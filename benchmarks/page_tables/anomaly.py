@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.kept import document, kept, rows_of
+
 from esgml.anomaly.context import PROFILES, SCORED
 from esgml.anomaly.wording import wording
 from esgml.core.frequency import Frequency
