@@ -94,6 +94,12 @@ def test_keep_search_compare_list(capsys, law, tmp_path):
     assert found["moved"][0]["before"]["value"] == "2028-03-31"
     code, out, _ = run(capsys, "diff", "rule@1", law, *ws)
     assert code == 0 and "1 changed" in out and "2029-03-31" in out
+    many = law.with_name("many.txt")
+    many.write_text("".join(f"Firm {i} shall pay EUR {i} by 1 May 2026. " for i in range(40)))
+    fewer = law.with_name("fewer.txt")
+    fewer.write_text("Firm 0 shall pay EUR 0 by 1 May 2026.")
+    code, out, _ = run(capsys, "diff", fewer, many)
+    assert code == 0 and "19 more added clauses; --json holds all" in out
     code, out, _ = run(capsys, "list", "--json", *ws)
     listed = json.loads(out)
     assert code == 0 and len(listed["ingested"]) == 2 and len(listed["knowledge"]) >= 30

@@ -1,13 +1,16 @@
 """Two versions of a text: every clause accounted for, and the dates and limits that moved."""
 
+import difflib
 import itertools
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, UsageError
-from esgml.regulatory.alignment import ALIKE, WIDEST, align, plain, similarities
+from esgml.regulatory import thresholds, timeline
+from esgml.regulatory.alignment import ALIKE, MOST_ELSEWHERE, WIDEST, align, plain, similarities
 from esgml.regulatory.changes import compare
 
 OLD = """Article 1 This Regulation applies to importers of cement.
@@ -135,3 +138,41 @@ def test_a_long_text_is_paired_piece_by_piece():
     new = [f"{clause} now" for clause in old]
     pairs = align(old, new)
     assert pairs == [(i, i) for i in range(len(old))]
+
+
+def test_what_moves_after_more_statements_than_an_analysis_reads_is_told(monkeypatch):
+    for module in (timeline, thresholds):
+        monkeypatch.setattr(module, "MOST_READ", 5)
+    many = "Report 3 tonnes by 1 May 2026. " * 50
+    found = compare(many + "Pay EUR 5 by 1 May 2027.", many + "Pay EUR 7 by 1 June 2027.")
+    moved = {(m["before"]["value"], m["after"]["value"]) for m in found["moved"]}
+    assert moved == {("2027-05-01", "2027-06-01"), ("= 5 EUR", "= 7 EUR")}
+    assert found["unchanged"] == 50 and found["warnings"] == []
+
+
+def test_many_changes_far_apart_are_paired_as_a_full_search_would():
+    draw = random.Random(3)
+    old = [f"clause {i} is about {draw.randrange(40)}" for i in range(3000)]
+    new = [c + " now" if draw.random() < 0.3 else c for c in old if draw.random() < 0.9]
+    equal = sum(
+        b.size for b in difflib.SequenceMatcher(None, old, new, False).get_matching_blocks()
+    )
+    pairs = align(old, new)
+    assert sum(a is not None and b is not None and old[a] == new[b] for a, b in pairs) == equal
+    assert [a for a, _ in pairs if a is not None] == list(range(len(old)))
+    assert [b for _, b in pairs if b is not None] == list(range(len(new)))
+
+
+def test_a_clause_put_in_between_many_equal_ones_is_the_only_one_added():
+    many = ["Operators shall report each year."] * (3 * WIDEST)
+    pairs = align(many, [*many[:400], "Importers shall pay.", *many[400:]])
+    assert [b for a, b in pairs if a is None] == [400]
+    assert all(b is not None for _, b in pairs)
+
+
+def test_where_too_many_clauses_are_gone_to_look_for_all_elsewhere_it_says_so():
+    old = " ".join(f"Firm{i} shall keep file{i} for box{i}." for i in range(MOST_ELSEWHERE + 1))
+    new = " ".join(f"Bank{i} must hand list{i} in room{i}." for i in range(MOST_ELSEWHERE + 1))
+    (warning,) = compare(old, new)["warnings"]
+    assert warning["code"] == "moved_in_part" and "1,001 clauses" in warning["message"]
+    assert warning["remedy"]

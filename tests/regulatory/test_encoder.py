@@ -123,6 +123,8 @@ def test_long_texts_are_read_to_the_end(tiny):
     assert len(windows) == MOST_WINDOWS
     assert max(map(len, windows)) <= module.WINDOW
     assert np.isclose(np.linalg.norm(tiny.encode([huge])), 1, atol=1e-5)
+    assert f"{MOST_WINDOWS} windows" in tiny.read_in_part(huge)
+    assert tiny.read_in_part(start) == tiny.read_in_part("") == ""
 
 
 def test_cache_is_used_and_a_broken_one_is_not(folder, tmp_path, monkeypatch):

@@ -100,6 +100,23 @@ def test_columns_of_flags_and_named_targets():
     assert np.isnan(both.truth[1]).any()  # no label said is not the same as none
 
 
+def test_every_label_left_out_is_named(monkeypatch):
+    monkeypatch.setattr("esgml.regulatory.text_table._MOST_LABELS", 1)
+    frame = table().with_columns(pl.col("labels") + ";law " + pl.int_range(120).cast(pl.String))
+    found = read_table(frame)
+    assert found.labels == ("energy",)
+    assert found.left_out == tuple(sorted(["transport", *(f"law {i}" for i in range(120))]))
+
+
+def test_a_text_of_which_a_part_is_judged_says_so(trained, monkeypatch):
+    predictor = TASK.predictor(trained.files)
+    text = {"text": f"Chapter one of the act. {WIND}"}
+    assert predictor.predict(text)["warnings"] == []
+    monkeypatch.setattr(predictor.model, "read_in_part", lambda text: "the first half was judged.")
+    (warning,) = predictor.predict(text)["warnings"]
+    assert warning == {"code": "judged_in_part", "message": "the first half was judged."}
+
+
 def test_tables_that_are_no_labelled_texts():
     assert TEXTS.faults(pl.DataFrame({"entity": ["a"], "kwh": [1.0]}))
     with pytest.raises(ColumnError):

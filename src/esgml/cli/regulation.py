@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -253,8 +254,13 @@ def _clean(text: str, most: int = 200) -> str:
     """Return a stranger's text fit for a table: one line, no control characters, no markup."""
     from rich.markup import escape
 
+    return escape(_short(text, most))
+
+
+def _short(text: str, most: int) -> str:
+    """Return a text on one line, two dots where it was cut."""
     line = _line(text)
-    return escape(line if len(line) <= most else line[: most - 2] + "..")
+    return line if len(line) <= most else line[: most - 2] + ".."
 
 
 def _clause(text: str, evidence: dict[str, Any]) -> str:
@@ -290,9 +296,8 @@ def _show_analysis(text: str, report: dict[str, Any]) -> None:
         items = [one for one in report[name] if one.get("what") != "threshold"]
         if not items:
             continue
-        more = f", first {_SHOWN} of {len(items)}" if len(items) > _SHOWN else ""
         rows = [[*_cells(name, one), _clause(text, one["evidence"])] for one in items[:_SHOWN]]
-        table(f"{title}{more}", [*columns, "where the text says it"], rows)
+        table(f"{title}{_first(items)}", [*columns, "where the text says it"], rows)
     print(report["notice"])
 
 
@@ -320,7 +325,7 @@ def _show_risk(found: dict[str, Any]) -> None:
         for one in found["by_regulation"]
     ]  # fmt: skip
     table(
-        "regulations",
+        f"regulations{_first(found['by_regulation'])}",
         ["id", "applies", "risk", "deadline", "missing", "because"],
         rows[:_SHOWN],
     )
@@ -332,8 +337,9 @@ def _show_risk(found: dict[str, Any]) -> None:
         if one["applies"] == "yes" and one["missing_data"]:
             lacking = ", ".join(gap["id"] for gap in one["missing_data"])
             print(f"{one['id']} lacks: {_clean(lacking, 160)}")
-    for advice in found["recommendations"][:10]:
+    for advice in found["recommendations"][:_SHOWN]:
         print(f"- {advice['text']}")
+    _told(found["recommendations"], "pieces of advice")
     print(found["notice"])
 
 
@@ -347,12 +353,27 @@ def _show_changes(found: dict[str, Any]) -> None:
             [one["kind"], *(_clean(_value(one[side]), 40) for side in ("before", "after"))]
             for one in found["moved"][:_SHOWN]
         ]
-        table("moved", ["kind", "before", "after"], rows)
+        table(f"moved{_first(found['moved'])}", ["kind", "before", "after"], rows)
     for sign, name in (("-", "removed"), ("+", "added")):
         for one in found[name][:_SHOWN]:
-            print(f"{sign} {_line(one['text'])[:150]}")
+            print(f"{sign} {_short(one['text'], 150)}")
+        _told(found[name], f"{name} clauses")
     for one in found["changed"][:_SHOWN]:
-        print(f"- {_line(one['before']['text'])[:150]}\n+ {_line(one['after']['text'])[:150]}")
+        print(f"- {_short(one['before']['text'], 150)}\n+ {_short(one['after']['text'], 150)}")
+    _told(found["changed"], "changed clauses")
+    for one in found["warnings"]:
+        print(f"{one['message']} {one['remedy']}")
+
+
+def _first(items: Sequence[Any]) -> str:
+    """Return for a heading how many of many are shown; nothing where all are."""
+    return f", first {_SHOWN} of {len(items)}" if len(items) > _SHOWN else ""
+
+
+def _told(items: Sequence[Any], name: str) -> None:
+    """Say how many of a long list were not printed."""
+    if len(items) > _SHOWN:
+        print(f"{len(items) - _SHOWN} more {name}; --json holds all")
 
 
 def _value(side: Any) -> str:

@@ -1,13 +1,17 @@
 """Which clause of an old text became which clause of a new one.
 
-Clauses that stayed word for word are found first; between them, what is left is paired in order by
-how many words two clauses share, so that the sum of similarities is largest. What is left over is
-paired across the order where it is very alike; what finds no partner was added or removed.
+Clauses that stayed word for word are found first: those that stand once in either text hold the
+two together (patience diff), which costs no more than sorting them, however long the texts are.
+Between them, what is left is paired in order by how many words two clauses share, so that the sum
+of similarities is largest. What is left over is paired across the order where it is very alike;
+what finds no partner was added or removed.
 """
 
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +26,10 @@ ALIKE = 0.5
 ALIKE_ELSEWHERE = 0.7
 #: Most clauses of a side that are paired with all of the other side; longer gaps are cut.
 WIDEST = 250
+#: Most clauses of a side that are looked for elsewhere in other words.
+MOST_ELSEWHERE = 4 * WIDEST
+#: How often a gap is searched again for clauses that stand once in it.
+_DEEPEST = 8
 #: Pairs of clauses, one of them None where there is no partner.
 Pair = tuple[int | None, int | None]
 
@@ -52,22 +60,76 @@ def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
         Every clause of both stands in it once.
     """
     before, after = [plain(c) for c in old], [plain(c) for c in new]
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > 5000)
-    pairs: list[Pair] = []
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal":
-            pairs += zip(range(a, b), range(c, d), strict=True)
+    return list(_anchored(before, after, range(len(before)), range(len(after))))
+
+
+def _anchored(
+    before: Sequence[str], after: Sequence[str], old: range, new: range, deeper: int = _DEEPEST
+) -> Iterator[Pair]:
+    """Pair two runs of clauses at those that stand once in either, and what lies between."""
+    anchors = _anchors(before, after, old, new)
+    a, b = old.start, new.start
+    for i, j in [*anchors, (old.stop, new.stop)]:
+        # what is equal next to an anchor needs no search
+        while a < i and b < j and before[a] == after[b]:
+            yield a, b
+            a, b = a + 1, b + 1
+        c, d = i, j
+        while a < c and b < d and before[c - 1] == after[d - 1]:
+            c, d = c - 1, d - 1
+        left, right = range(a, c), range(b, d)
+        if max(len(left), len(right)) <= WIDEST:
+            yield from _equal(before, after, left, right)
+        elif anchors and deeper:
+            # what is there twice in the whole may be there once in this part
+            yield from _anchored(before, after, left, right, deeper - 1)
         else:
-            pairs += _between(before, after, range(a, b), range(c, d))
-    return pairs
+            yield from _between(before, after, left, right)
+        yield from zip(range(c, i), range(d, j), strict=True)
+        if i < old.stop and j < new.stop:
+            yield i, j
+        a, b = i + 1, j + 1
+
+
+def _anchors(
+    before: Sequence[str], after: Sequence[str], old: range, new: range
+) -> list[tuple[int, int]]:
+    """Return the longest run, in the order of both, of equal clauses that stand once in either."""
+    here, there = Counter(before[i] for i in old), Counter(after[j] for j in new)
+    place = {after[j]: j for j in new if there[after[j]] == 1}
+    once = [(i, place[before[i]]) for i in old if here[before[i]] == 1 and before[i] in place]
+    # longest increasing subsequence: the smallest end of every length, and who stands before whom
+    ends: list[int] = []
+    last: list[int] = []
+    previous: list[int | None] = []
+    for which, (_, j) in enumerate(once):
+        size = bisect_left(ends, j)
+        ends[size : size + 1], last[size : size + 1] = [j], [which]
+        previous.append(last[size - 1] if size else None)
+    chain: list[tuple[int, int]] = []
+    at = last[-1] if last else None
+    while at is not None:
+        chain.append(once[at])
+        at = previous[at]
+    return chain[::-1]
+
+
+def _equal(before: Sequence[str], after: Sequence[str], old: range, new: range) -> Iterator[Pair]:
+    """Pair two short runs of clauses: equal ones first, also those that stand there twice."""
+    left, right = [before[i] for i in old], [after[j] for j in new]
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, left, right, False).get_opcodes():
+        if tag == "equal":
+            yield from zip(old[a:b], new[c:d], strict=True)
+        else:
+            yield from _pieces(before, after, old[a:b], new[c:d])
 
 
 def _between(before: Sequence[str], after: Sequence[str], old: range, new: range) -> Iterator[Pair]:
     """Pair what lies between two unchanged places, piece by piece where it is long."""
     while len(old) > WIDEST or len(new) > WIDEST:
-        yield from _pieces(before, after, old[:WIDEST], new[:WIDEST])
+        yield from _equal(before, after, old[:WIDEST], new[:WIDEST])
         old, new = old[WIDEST:], new[WIDEST:]
-    yield from _pieces(before, after, old, new)
+    yield from _equal(before, after, old, new)
 
 
 def _pieces(before: Sequence[str], after: Sequence[str], old: range, new: range) -> Iterator[Pair]:
@@ -100,11 +162,25 @@ def _pieces(before: Sequence[str], after: Sequence[str], old: range, new: range)
 def crossing(
     old: Sequence[str], new: Sequence[str], gone: Sequence[int], come: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Pair clauses without a partner that are very alike but stand elsewhere, most alike first."""
+    """Pair clauses without a partner that stand elsewhere: equal ones, then the most alike.
+
+    Equal ones are found wherever they are; in other words, the first `MOST_ELSEWHERE` of each side.
+    """
+    places: dict[str, deque[int]] = defaultdict(deque)
+    for b in come:
+        places[plain(new[b])].append(b)
     found: list[tuple[int, int]] = []
-    free = list(come)
-    for first in range(0, min(len(gone), 4 * WIDEST), WIDEST):
-        left, right = gone[first : first + WIDEST], free[: 4 * WIDEST]
+    left_over = []
+    for a in gone:
+        same = places[plain(old[a])]
+        if same:
+            found.append((a, same.popleft()))
+        else:
+            left_over.append(a)
+    taken = {b for _, b in found}
+    free = [b for b in come if b not in taken][:MOST_ELSEWHERE]
+    for first in range(0, min(len(left_over), MOST_ELSEWHERE), WIDEST):
+        left, right = left_over[first : first + WIDEST], list(free)
         alike = similarities([plain(old[a]) for a in left], [plain(new[b]) for b in right])
         while alike.max(initial=0.0) >= ALIKE_ELSEWHERE:
             i, j = (int(x) for x in np.unravel_index(int(alike.argmax()), alike.shape))

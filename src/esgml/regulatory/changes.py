@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from esgml.regulatory.alignment import align, crossing, plain
+from esgml.regulatory.alignment import MOST_ELSEWHERE, align, crossing, plain
 from esgml.regulatory.document import Document, read
 from esgml.regulatory.thresholds import thresholds
 from esgml.regulatory.timeline import timeline
@@ -31,8 +31,9 @@ class _Side:
         self.clauses = [document.text[a:b] for a, b in document.sentences]
         starts = [span["start"] for span in self.spans]
         self.found: dict[int, list[Item]] = defaultdict(list)
-        dates, _ = timeline(document)
-        numbers, _ = thresholds(document)
+        # all of them: no date of a text has more letters than the text
+        dates, _ = timeline(document, len(given))
+        numbers, _ = thresholds(document, len(given))
         for item in sorted(
             [*map(_date, dates), *map(_number, numbers)], key=lambda x: x["evidence"]["start"]
         ):
@@ -118,8 +119,9 @@ def compare(old: str, new: str) -> dict[str, Any]:
     dict
         ``added`` and ``removed`` clauses with the dates and thresholds they set; ``changed``
         clauses as ``before`` and ``after`` with ``words`` and ``moved``; ``relocated`` clauses
-        that stand elsewhere, word for word; ``moved``, all dates and thresholds that moved; and
-        how many clauses are ``unchanged``. Every clause is a span of its text as given.
+        that stand elsewhere, word for word; ``moved``, all dates and thresholds that moved; how
+        many clauses are ``unchanged``; and ``warnings`` with code, message and remedy. Every clause
+        is a span of its text as given, and all of both texts is compared.
 
     Raises
     ------
@@ -132,8 +134,8 @@ def compare(old: str, new: str) -> dict[str, Any]:
     gone = [a for a, b in pairs if a is not None and b is None]
     come = [b for a, b in pairs if b is not None and a is None]
     elsewhere = crossing(before.clauses, after.clauses, gone, come)
-    gone = [a for a in gone if a not in dict(elsewhere)]
-    come = [b for b in come if b not in {b for _, b in elsewhere}]
+    left, arrived = {a for a, _ in elsewhere}, {b for _, b in elsewhere}
+    gone, come = [a for a in gone if a not in left], [b for b in come if b not in arrived]
     changed, relocated = [], []
     for a, b in sorted(together + elsewhere):
         one: Item = {"before": before.spans[a], "after": after.spans[b]}
@@ -141,7 +143,7 @@ def compare(old: str, new: str) -> dict[str, Any]:
             words = word_changes(before.clauses[a], after.clauses[b])
             moved = _moved(before.found[a], after.found[b])
             changed.append({**one, "words": words, "moved": moved})
-        elif (a, b) in elsewhere:
+        elif a in left:
             relocated.append(one)
     unchanged = len(together) + len(elsewhere) - len(changed) - len(relocated)
     return {
@@ -152,4 +154,19 @@ def compare(old: str, new: str) -> dict[str, Any]:
         "relocated": relocated,
         "moved": [item for one in changed for item in one["moved"]],
         "unchanged": unchanged,
+        "warnings": _not_looked_for(len(gone), len(come)),
     }
+
+
+def _not_looked_for(gone: int, come: int) -> list[dict[str, str]]:
+    """Tell where clauses may count as removed and added that were moved and reworded."""
+    if not (gone and come) or max(gone, come) <= MOST_ELSEWHERE:
+        return []
+    return [
+        {
+            "code": "moved_in_part",
+            "message": f"{gone:,} clauses are removed and {come:,} added; whether one stands"
+            f" elsewhere in other words was looked for among the first {MOST_ELSEWHERE:,} of each.",
+            "remedy": "Compare titles or chapters one by one.",
+        }
+    ]

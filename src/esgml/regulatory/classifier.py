@@ -150,6 +150,10 @@ class TextClassifier(BaseModel):
             raise UsageError(f"no label {label!r}.", remedy=f"Known: {', '.join(self.labels_)}.")
         return self._evidence(text, self.labels_.index(label))
 
+    def read_in_part(self, text: str) -> str:
+        """Return which part of a long text is judged; empty where all of it is."""
+        return ""
+
     @abstractmethod
     def _fit(self, texts: Sequence[str], truth: Array, seed: int) -> None:
         """Learn how texts become scores."""

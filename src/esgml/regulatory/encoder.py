@@ -139,12 +139,9 @@ class SentenceEncoder:
 
     def windows(self, text: str) -> list[NDArray[np.int64]]:
         """Return the tokens of each window of a text, marks included."""
-        ids: list[int] = []
-        for piece in _pieces(text):
-            ids += self._tokenizer.encode(piece, add_special_tokens=False).ids
+        ids, room = self._ids(text), self._limit - 2
         if not ids:
             return []
-        room = self._limit - 2
         count = -(-len(ids) // room)
         edges = np.linspace(0, len(ids), count + 1).round().astype(int)
         if count > MOST_WINDOWS:
@@ -156,6 +153,23 @@ class SentenceEncoder:
             np.array([first, *ids[edges[w] : edges[w + 1]][:room], last], dtype=np.int64)
             for w in chosen
         ]
+
+    def read_in_part(self, text: str) -> str:
+        """Return which part of a long text the vector is of; empty where it is of all."""
+        most = MOST_WINDOWS * (self._limit - 2)
+        # a token has one character at least, so that most texts need not be cut to be told
+        if len(text) <= most or (len(_pieces(text)) == 1 and len(self._ids(text)) <= most):
+            return ""
+        return (
+            f"the text is longer than {MOST_WINDOWS} windows of {self._limit - 2} tokens; as many,"
+            " spread evenly over it, were judged by the encoder."
+        )
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = []
+        for piece in _pieces(text):
+            found += self._tokenizer.encode(piece, add_special_tokens=False).ids
+        return found
 
     @property
     def _marks(self) -> tuple[int, int]:

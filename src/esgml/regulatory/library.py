@@ -145,11 +145,12 @@ class RegulationLibrary:
         """
         found = [e for e in self.entries() if e.name == name and version in ("", e.version)]
         if not found:
-            names = sorted({e.name for e in self.entries()})[:20]
+            names = sorted({e.name for e in self.entries()})
+            kept = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if names[20:] else "")
             raise NotFoundError(
                 f"no regulation {name[:40]!r} {version[:40]!r} in the library.",
                 code="regulation_unknown",
-                remedy=f"Kept: {', '.join(names) or 'none; add one first'}.",
+                remedy=f"Kept: {kept or 'none; add one first'}.",
             )
         return self.read(found[-1])
 

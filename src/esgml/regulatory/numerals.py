@@ -97,11 +97,10 @@ _COMMA_GROUPS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3}){2,}(?!\d)")
 
 def decimal_comma(text: str) -> bool | None:
     """Tell whether a text writes 1,250 for one and a quarter; None where nothing says so."""
-    head = text[:200_000]
-    european = 2 * len(_DECIMAL_COMMA.findall(head)) + len(_SPACED.findall(head))
-    european += 2 * bool(_EUROPEAN.search(head))
-    american = len(_DECIMAL_POINT.findall(head)) + 3 * len(_COMMA_GROUPS.findall(head))
-    american += 2 * head.count("$") + 2 * head.count("U.S.C.") + 2 * head.count("CFR")
+    european = 2 * len(_DECIMAL_COMMA.findall(text)) + len(_SPACED.findall(text))
+    european += 2 * bool(_EUROPEAN.search(text))
+    american = len(_DECIMAL_POINT.findall(text)) + 3 * len(_COMMA_GROUPS.findall(text))
+    american += 2 * text.count("$") + 2 * text.count("U.S.C.") + 2 * text.count("CFR")
     if european == american:
         return None
     return european > american

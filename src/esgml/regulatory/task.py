@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -44,7 +44,7 @@ class TextPredictor(Predictor):
         self.model = model
 
     def predict(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``labels`` (label, probability, applies, evidence) and ``abstains``.
+        """Return ``labels`` (label, probability, applies, evidence), ``abstains`` and ``warnings``.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class TextPredictor(Predictor):
             raise UsageError(f"text is a string of at most {MOST_BYTES} characters.", where="text")
         reason = readable(text)
         if reason:
-            return {"labels": [], "abstains": reason}
+            return {"labels": [], "abstains": reason, "warnings": []}
         probability = self.model.predict([text])
         applies = self.model.decide(probability)[0].tolist()
         found = []
@@ -78,7 +78,9 @@ class TextPredictor(Predictor):
                     else None,
                 }
             )
-        return {"labels": found, "abstains": ""}
+        part = self.model.read_in_part(text)
+        warnings = [{"code": "judged_in_part", "message": part}] if part else []
+        return {"labels": found, "abstains": "", "warnings": warnings}
 
 
 class RegulatoryTask(Task):
@@ -134,7 +136,8 @@ class RegulatoryTask(Task):
                 "limits": [
                     "A model estimate, not legal advice.",
                     "A text in another language, or of a few words, gets no label.",
-                    f"Labels left out for too few texts: {', '.join(data.left_out) or 'none'}.",
+                    "Labels left out, of too few texts or beyond the most frequent:"
+                    f" {_listed(data.left_out)}.",
                 ],
             },
         )
@@ -158,6 +161,12 @@ class RegulatoryTask(Task):
     def operations(self) -> tuple[Operation, ...]:
         """Return the routes that analyse a text and weigh an organization's duties."""
         return (ANALYZE, RISK)
+
+
+def _listed(names: Sequence[str], most: int = 200) -> str:
+    """Return names as words, told how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more or "none"
 
 
 def _scores(model: TextClassifier, texts: list[str], truth: Any) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class TextTable:
     columns : list of str
         The columns the texts were made of.
     left_out : tuple of str
-        Labels with too few texts.
+        Labels with too few texts, or beyond the `_MOST_LABELS` most frequent of their column.
     """
 
     texts: list[str]
@@ -111,8 +111,11 @@ def read_table(frame: pl.DataFrame, targets: Sequence[str] = ()) -> TextTable:
             remedy="Name them with --target, or call one column 'labels'.",
         )
     named: dict[str, NDArray[np.float64]] = {}
+    rarer: set[str] = set()
     for name in chosen:
-        named |= _labels_of(frame, name, len(chosen) > 1)
+        found, rest = _labels_of(frame, name, len(chosen) > 1)
+        named |= found
+        rarer.update(rest)
     enough = {
         label: said
         for label, said in named.items()
@@ -126,8 +129,8 @@ def read_table(frame: pl.DataFrame, targets: Sequence[str] = ()) -> TextTable:
         )
     labels = tuple(sorted(enough))
     truth = np.column_stack([enough[label] for label in labels])
-    left_out = tuple(sorted(set(named) - set(enough)))
-    return TextTable(texts, labels, truth, columns, left_out[:_MOST_LABELS])
+    left_out = tuple(sorted({*named, *rarer} - set(enough)))
+    return TextTable(texts, labels, truth, columns, left_out)
 
 
 def _named(frame: pl.DataFrame, names: Sequence[str]) -> str:
@@ -152,8 +155,10 @@ def _found_labels(frame: pl.DataFrame, taken: set[str]) -> list[str]:
     return flags
 
 
-def _labels_of(frame: pl.DataFrame, column: str, several: bool) -> dict[str, NDArray[np.float64]]:
-    """Return, by label, what each row of a label column says."""
+def _labels_of(
+    frame: pl.DataFrame, column: str, several: bool
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Return, by label, what each row of a label column says, and the labels too rare to hold."""
     values = frame[column].to_list()
     if not isinstance(next((v for v in values if v is not None), None), str):
         said = [np.nan if v is None else float(v) for v in values]
@@ -161,16 +166,16 @@ def _labels_of(frame: pl.DataFrame, column: str, several: bool) -> dict[str, NDA
             raise ColumnError(
                 "a label column holds 0 and 1, or names.", where=column, remedy="Convert it."
             )
-        return {column: np.array(said)}
+        return {column: np.array(said)}, []
     mark = ";" if any(";" in v for v in values if v) else ","
     rows = [{name.strip() for name in re.split(mark, v or "") if name.strip()} for v in values]
     counts = Counter(name for row in rows for name in row)
     if len(counts) == 2 and all(len(row) <= 1 for row in rows):
         counts.pop(max(counts))  # of two opposites one says it all
-    labels = [name for name, _ in counts.most_common(_MOST_LABELS)]
-    return {
-        f"{column}: {label}" if several else label: np.array(
-            [np.nan if not row else float(label in row) for row in rows]
-        )
-        for label in labels
+    names = {label: f"{column}: {label}" if several else label for label in counts}
+    ranked = [label for label, _ in counts.most_common()]
+    said_of = {
+        names[label]: np.array([np.nan if not row else float(label in row) for row in rows])
+        for label in ranked[:_MOST_LABELS]
     }
+    return said_of, [names[label] for label in ranked[_MOST_LABELS:]]

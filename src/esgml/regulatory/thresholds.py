@@ -64,8 +64,16 @@ _OF_WHAT = re.compile(
 )
 
 
-def thresholds(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def thresholds(
+    document: Document, most: int | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the quantities of a text in order, and warnings about how they were read.
+
+    Parameters
+    ----------
+    document : Document
+    most : int, optional
+        After how many the rest of the text is not read; `MOST_READ` where omitted.
 
     Returns
     -------
@@ -81,7 +89,7 @@ def thresholds(document: Document) -> tuple[list[dict[str, Any]], list[dict[str,
     comma = decimal_comma(document.text)
     reader = _Reader(document, comma)
     for start, end in document.sentences:
-        if len(reader.items) >= MOST_READ:
+        if len(reader.items) >= (MOST_READ if most is None else most):
             break
         reader.read(start, end)
     return reader.items, reader.warnings

@@ -38,8 +38,16 @@ _FROM_THEN = re.compile(r",? and\b")
 _IT = re.compile(r"\A(?:It|They) shall (?:apply|enter)")
 
 
-def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def timeline(
+    document: Document, most: int | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the statements about time in order, and warnings about them.
+
+    Parameters
+    ----------
+    document : Document
+    most : int, optional
+        After how many the rest of the text is not read; `MOST_READ` where omitted.
 
     Returns
     -------
@@ -58,7 +66,7 @@ def timeline(document: Document) -> tuple[list[dict[str, Any]], list[dict[str, A
     of_this_act: list[dict[str, Any]] = []
     previous = ""
     for start, end in document.sentences:
-        if len(items) >= MOST_READ:
+        if len(items) >= (MOST_READ if most is None else most):
             break
         sentence = document.text[start:end]
         found = moments(document.text, start, end)

@@ -49,6 +49,10 @@ class BlendedClassifier(TextClassifier):
         words = TfidfClassifier(strength=p.strength, fewest=3, terms=p.terms, smallest=p.smallest)
         return words, EmbeddingClassifier(strength=p.strength)
 
+    def read_in_part(self, text: str) -> str:
+        """Return which part of a long text the embeddings are of; the words are of all of it."""
+        return self.meaning_.read_in_part(text)
+
     def _fit(self, texts: Sequence[str], truth: NDArray[np.float64], seed: int) -> None:
         self.words_, self.meaning_ = self._parts()
         for part in (self.words_, self.meaning_):

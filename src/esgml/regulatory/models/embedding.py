@@ -56,7 +56,8 @@ class EmbeddingClassifier(TextClassifier):
 
     When to use it: for labels that few examples describe in many wordings. Its known weakness:
     on long legal texts the frozen encoder does not beat pieces of words, it is a hundred times
-    slower, and its evidence is the sentence nearest to the label, not an exact share.
+    slower, and its evidence is the sentence nearest to the label (of 64 spread over a long text),
+    not an exact share.
 
     Attributes
     ----------
@@ -78,6 +79,10 @@ class EmbeddingClassifier(TextClassifier):
         rows = [_vector(p.encoder, p.precision, text) for text in texts]
         width = _encoder(p.encoder, p.precision).dimension
         return np.array(rows, dtype=np.float64).reshape(len(texts), width)
+
+    def read_in_part(self, text: str) -> str:
+        """Return which windows of a long text are judged; empty where all of it is."""
+        return _encoder(self.params.encoder, self.params.precision).read_in_part(text)
 
     def _fit(self, texts: Sequence[str], truth: NDArray[np.float64], seed: int) -> None:
         p = self.params

@@ -143,6 +143,10 @@ class TunedClassifier(TextClassifier):
         p = self.params
         return TfidfClassifier(unit=p.unit, strength=p.strength, smallest=p.smallest)
 
+    def read_in_part(self, text: str) -> str:
+        """Return which part of a long text the encoder judges; the words are of all of it."""
+        return self.encoder_.read_in_part(text)
+
     @property
     def encoder_(self) -> SentenceEncoder:
         """The tuned encoder, built when it is first asked for."""
