@@ -29,6 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from extraction_runs import first_runs, pooled
 from extraction_sample import articles, draw
 
 from esgml.regulatory.document import read
@@ -49,7 +50,6 @@ FILES = {
 }
 #: What is scored, and the second thing that is compared where an item was found.
 KINDS = {"timeline": "what", "thresholds": "comparator", "duties": "place"}
-FIRST_RUNS = Path(__file__).parent / "results" / "extraction_first_runs.json"
 TARGET = 0.90
 Item = tuple[Any, int, int, dict[str, Any]]
 
@@ -228,20 +228,6 @@ def _places(wanted: list[Item], got: list[Item]) -> tuple[int, int, int]:
     return len(pairs), len(pairs) + len(missed), len(pairs) + len(extra)
 
 
-def pooled(kind: str) -> dict[str, Any]:
-    """Return recall and precision of the first runs on all samples together."""
-    samples = json.loads(FIRST_RUNS.read_text())["samples"].values()
-    runs = [one[kind] for one in samples if kind in one]
-    wanted = sum(one["items"] for one in runs)
-    hits = [round(one["recall"] * one["items"]) for one in runs]
-    got = sum(round(h / one["precision"]) for h, one in zip(hits, runs, strict=True))
-    return {
-        "items": wanted,
-        "recall": sum(hits) / max(wanted, 1),
-        "precision": sum(hits) / max(got, 1),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--misses", action="store_true", help="list what was missed or beyond")
@@ -272,8 +258,7 @@ def main() -> None:
                 f"  | baseline {plain['recall']:.3f} / {plain['precision']:.3f}\n"
             )
         results[f"seconds_{sample}"] = time.perf_counter() - clock
-    first: dict[str, Any] = json.loads(FIRST_RUNS.read_text())["samples"]
-    results["first_runs"] = first | {"all": {kind: pooled(kind) for kind in KINDS}}
+    results["first_runs"] = first_runs() | {"all": {kind: pooled(kind) for kind in KINDS}}
     for name, one in results["first_runs"].items():
         for kind in (kind for kind in KINDS if one.get(kind, {}).get("items")):
             sys.stderr.write(

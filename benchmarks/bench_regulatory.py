@@ -220,9 +220,11 @@ def main() -> None:
         return
     importlib.import_module("sklearn")
     if options.agreement:
+        near = {}
         for head in [options.only] if options.only else HEADS[:-1]:
             found = agreement(read(Path(root) / "regulatory", head))
-            print(json.dumps({"head": head, **{k: round(v, 3) for k, v in found.items()}}))
+            near[head] = {k: round(v, 3) for k, v in found.items()}
+        print(json.dumps(near, indent=1))
         return
     folder, shares = Path(root) / "regulatory", (0.25, 0.5, 0.75, 1.0) if options.curve else (1.0,)
     calls = [

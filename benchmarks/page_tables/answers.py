@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from benchmarks.extraction_runs import pooled
 from benchmarks.kept import document, markdown
 
 Numbers = Mapping[str, Any]
@@ -79,17 +80,16 @@ def _tables(found: Numbers) -> str:
 
 
 def _texts(found: Numbers) -> str:
-    runs = list(found["samples"].values())
     said = []
     for kind in ("timeline", "thresholds", "duties"):
-        own = [one[kind] for one in runs if kind in one]
-        wanted = sum(one["items"] for one in own)
-        hits = sum(one["recall"] * one["items"] for one in own)
-        got = sum(one["recall"] * one["items"] / one["precision"] for one in own)
-        last = own[-1]
+        one, last = (
+            pooled(kind),
+            [run[kind] for run in found["samples"].values() if kind in run][-1],
+        )
         said.append(
-            f"{kind} recall {hits / wanted:.3f} at precision {hits / got:.3f} ({wanted} items),"
-            f" on the newest sample {last['recall']:.3f} at {last['precision']:.3f}"
+            f"{kind} recall {one['recall']:.3f} at precision {one['precision']:.3f}"
+            f" ({one['items']} items), on the newest sample {last['recall']:.3f} at"
+            f" {last['precision']:.3f}"
         )
     return "; ".join(said)
 
