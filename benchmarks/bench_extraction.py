@@ -47,6 +47,7 @@ FILES = {
     "5": TESTS / "passages_fifth.json",
     "6": TESTS / "passages_sixth.json",
     "7": TESTS / "passages_seventh.json",
+    "8": TESTS / "passages_eighth.json",
 }
 #: What is scored, and the second thing that is compared where an item was found.
 KINDS = {"timeline": "what", "thresholds": "comparator", "duties": "place"}
