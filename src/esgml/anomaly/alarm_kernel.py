@@ -6,15 +6,16 @@ reading costs one insertion. Scores of an open event wait in a second ring.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from esgml.anomaly.compiled import compiled
 
 #: Whole numbers of a state: scores in the pool and where the next goes; the same of the held
 #: ones; readings since the last alarm; readings met, for a pool that takes one in several.
 SIZE, PLACE, HELD, HELD_PLACE, QUIET, MET = range(6)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def admit(score, ring, ordered, whole):  # type: ignore[no-untyped-def]
     """Put a score into the pool, the oldest leaving where it is full."""
     size = whole[SIZE]
@@ -32,7 +33,7 @@ def admit(score, ring, ordered, whole):  # type: ignore[no-untyped-def]
     whole[SIZE] = size + 1
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def spare(size, rate, margin):  # type: ignore[no-untyped-def]
     """Return how many scores of the pool lie above the threshold; -1 = too few to tell.
 
@@ -45,7 +46,7 @@ def spare(size, rate, margin):  # type: ignore[no-untyped-def]
     return max(int(np.floor(allowed)) - 1, 0)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def watch(  # type: ignore[no-untyped-def]
     scores,
     certain,
@@ -113,7 +114,7 @@ def watch(  # type: ignore[no-untyped-def]
             admit(s, ring, ordered, whole)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def persist(scores, memory, most, carry, out):  # type: ignore[no-untyped-def]
     """Let a strange score fade rather than vanish: never below what came in.
 
@@ -128,7 +129,7 @@ def persist(scores, memory, most, carry, out):  # type: ignore[no-untyped-def]
         out[i] = carry[0]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def stuck(runs, settings, bound, out):  # type: ignore[no-untyped-def]
     """Say which runs of one value are too long, by a bound that long runs raise.
 
@@ -143,7 +144,7 @@ def stuck(runs, settings, bound, out):  # type: ignore[no-untyped-def]
             bound[0] = min(max(moved, learned), most * learned)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def spend(flags, longest, cool, left, out):  # type: ignore[no-untyped-def]
     """Pass flags on while an allowance lasts, which only grows back where nothing is flagged.
 

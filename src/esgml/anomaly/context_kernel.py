@@ -7,8 +7,9 @@ that a strange reading moves them little; windows live in one ring of a day's re
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from esgml.anomaly.compiled import compiled
 
 #: Derived quantities, in the order the kernel computes them.
 (VALUE, SHORT_MEAN, DAY_RATIO, WEEK_RATIO, TOP_RATIO, DAY_RANGE, STEP, DAY_MEDIAN, CHANGE) = range(
@@ -27,12 +28,12 @@ _LEAST = 1e-3
 _ABSURD = 5.0
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def _signed_log(x, unit):  # type: ignore[no-untyped-def]
     return np.log1p(x / unit) if x >= 0 else -np.log1p(-x / unit)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def _spread_median(ring, position):  # type: ignore[no-untyped-def]
     """Return the median of at most 24 readings spread evenly over the ring."""
     length = len(ring)
@@ -54,7 +55,7 @@ def _spread_median(ring, position):  # type: ignore[no-untyped-def]
     return kept[n // 2] if n % 2 else 0.5 * (kept[n // 2 - 1] + kept[n // 2])
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def _derive(x, ring, position, short, reals, out):  # type: ignore[no-untyped-def]
     """Fill `out` with the derived quantities; `x` is already in the ring."""
     length = len(ring)
@@ -92,7 +93,7 @@ def _derive(x, ring, position, short, reals, out):  # type: ignore[no-untyped-de
     out[STEP] = x - ring[(position - 1) % length]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def _scale(n, own, group, whole, memory, pool_group, pool_whole):  # type: ignore[no-untyped-def]
     """Return the standard deviation of a slot: its own spread, shrunk to that of its like."""
     weight = min(n, memory) - 1
@@ -102,7 +103,7 @@ def _scale(n, own, group, whole, memory, pool_group, pool_whole):  # type: ignor
     )
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def advance(  # type: ignore[no-untyped-def]
     x,
     raw,

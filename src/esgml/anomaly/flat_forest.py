@@ -266,15 +266,9 @@ def _fault(arrays: Mapping[str, Any], columns: int) -> str:
 @functools.cache
 def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     """Return the compiled walks: for rows without and with missing values."""
-    import numba
+    from esgml.anomaly.compiled import compiled
 
-    def compiled(function: Callable[..., None]) -> Callable[..., None]:
-        try:
-            return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
-        except RuntimeError:  # nowhere to keep the machine code: compile in every process
-            return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
-
-    return compiled(_walk_complete), compiled(_walk_missing)
+    return compiled(_walk_complete, nogil=True), compiled(_walk_missing, nogil=True)
 
 
 def _walk_complete(  # type: ignore[no-untyped-def]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from esgml.anomaly.compiled import compiled
 
 #: Degrees below and above which heating and cooling begin, in Celsius.
 HEATING, COOLING = 15.0, 18.0
@@ -13,7 +14,7 @@ _USUAL, _KEEPS = 28.0, 0.9995
 _CLIP = 3.0
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def respond(  # type: ignore[no-untyped-def]
     values, temperature, group, past_values, past_degrees, theta, spread, usual, counts, whole, out
 ):

@@ -15,6 +15,7 @@ from esgml.core.figures import figure
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _SHOWN = 30
+_COMPILING = "compiling for this machine, some ten seconds; kept for the next run where it can be"
 
 
 @app.command()
@@ -44,6 +45,7 @@ def detect(
     """Find wrong and wasteful readings of every meter of DATA, each alarm explained."""
     from esgml.anomaly import report
     from esgml.anomaly.alarm import AlarmSettings
+    from esgml.anomaly.compiled import told_when_compiling
     from esgml.anomaly.dated import read_events
     from esgml.anomaly.detect import detect as run
     from esgml.anomaly.detect import series_of
@@ -67,15 +69,16 @@ def detect(
         note(f"{fault.severity}: {fault.code}: {fault.message}")
     unknown = float("nan")
     stakes = Stakes(unknown if price is None else price, unknown if carbon is None else carbon)
-    found = run(
-        series_of(loaded.frame, loaded.spec, weather),
-        infer_frequency(loaded.frame, loaded.spec),
-        until=until,
-        settings=settings,
-        dated=read_events(read(events), events) if events else (),
-        verdicts=read_verdicts(verdicts_path(place)),
-        units={name: loaded.spec.unit_of(name) for name in loaded.spec.targets},
-    )
+    with told_when_compiling(lambda: note(_COMPILING)):
+        found = run(
+            series_of(loaded.frame, loaded.spec, weather),
+            infer_frequency(loaded.frame, loaded.spec),
+            until=until,
+            settings=settings,
+            dated=read_events(read(events), events) if events else (),
+            verdicts=read_verdicts(verdicts_path(place)),
+            units={name: loaded.spec.unit_of(name) for name in loaded.spec.targets},
+        )
     rows, alarms = report.report_of(found, stakes)
     page = json.dumps(plain(report.page_report(found, alarms)), allow_nan=False)
     write_atomic(STORED.path(place), page.encode())
