@@ -15,6 +15,7 @@ SAMPLES = {
     "5": "5, by kind of quantity",
     "6": "6, after the faults of 5 were mended",
     "7": "7, after those of 6",
+    "8": "8, after those of 7, and what a date is for",
 }
 SCORES = {
     "f1_micro": "F1, micro",

@@ -36,6 +36,12 @@ def duties(text):
          ["The competent authorities in each Member State"]),
         ("The Member State keeping the register shall open it.",
          ["The Member State keeping the register"]),
+        ("The test rests on these criteria: (a) the operator must be accountable for the filter.",
+         ["the operator"]),
+        ("Funds are shared as indicated in Annex I. Member States shall allocate them.",
+         ["Member States"]),
+        ("Savings through new techniques shall be considered.", [None]),
+        ("Every accident shall be the subject of an investigation.", [None]),
         ("Commission implementing acts shall set out the format.", [None]),
     ],
 )  # fmt: skip
@@ -50,6 +56,8 @@ def test_who_is_bound(text, who):
         "The following definitions shall apply.",
         "The financial envelope shall be EUR 305 000 000.",
         "Costs shall be eligible for reimbursement.",
+        "The amounts shall be as follows.",
+        "The rate shall initially be 70 %.",
         "Groups of undertakings shall not be considered third parties.",
         "The entity shall consist of a general assembly.",
         "It shall mean the place of central administration.",
@@ -90,3 +98,8 @@ def test_actors(who):
 @pytest.mark.parametrize("what", ["the CEF", "a Commission decision", "", "the report of the Bank"])
 def test_things(what):
     assert not is_actor(what)
+
+
+def test_a_duty_that_is_a_list_has_the_list_as_its_action():
+    (found,) = obligations(read("This report shall: - consider progress, - take stock of costs."))
+    assert found["action"]["text"].startswith(": - consider progress, - take stock")

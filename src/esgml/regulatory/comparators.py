@@ -70,6 +70,10 @@ _AFTER = (
 )  # fmt: skip
 _FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 _ITEM = re.compile(r"(?:\([a-z]{1,4}\)|[-—–•])\s*\(?\Z")
+_LETTER = re.compile(r"\((?P<letter>[a-z])\)\s*\(?\Z")
+_FIRST_ITEM = re.compile(r":\s*\(a\)")
+#: "shall not exceed the following levels: (a) 89 dB": what is listed stands in for the number.
+_FOLLOWING = re.compile(r" (?:any of )?the following(?: [a-z]+){0,3}\Z")
 _AND_LATER = re.compile(r"[^.;:]* (?:and|or) ")
 _AND = re.compile(r"\s?(?:,|or|and|, or|, and|/)\s?\Z")
 
@@ -100,13 +104,23 @@ def comparator(text: str, start: int, first: int, last: int) -> tuple[str, int]:
     found = _nearest(before)
     if found is None and _ITEM.search(before):
         # an item of a list is compared the way the words before the list say
-        colon = text.rfind(":", start, first)
+        colon = _colon(text, start, first, before)
         if colon > start:
-            listed = _nearest(text[max(start, colon - 120) : colon])
+            listed = _nearest(_FOLLOWING.sub(" ", text[max(start, colon - 120) : colon]))
             return (listed[0], first) if listed else ("=", first)
     if found is None:
         return "=", first
     return found[0], window + found[1]
+
+
+def _colon(text: str, start: int, first: int, before: str) -> int:
+    """Return the colon that opens the list of an item: of "(b)", the one before its "(a)"."""
+    label = _LETTER.search(before)
+    if label and label["letter"] not in "ivx":
+        opened = [match.start() for match in _FIRST_ITEM.finditer(text, start, first)]
+        if opened:
+            return opened[-1]
+    return text.rfind(":", start, first)
 
 
 def after(text: str, last: int) -> int:

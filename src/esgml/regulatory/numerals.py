@@ -90,6 +90,7 @@ _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,(?:\d{1,2}|\d{4,})(?![\d,])|(?<![\d
 _SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?!\d)")
 _EUROPEAN = re.compile(
     r"\((?:EU|EC|EEC)\)|\d/(?:EU|EC|EEC)\b|Member States|Official Journal of the European"
+    r"|\bUnion (?:programmes?|law|legislation|budget|level|institutions)\b"
 )
 _DECIMAL_POINT = re.compile(r"(?<![\d.,])\d+\.(?:\d{1,2}|\d{4,})(?![\d.])")
 _COMMA_GROUPS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3}){2,}(?!\d)")

@@ -42,16 +42,17 @@ _MODAL = re.compile(
 #: What is said of an act, its words, or a legal effect: nobody has to do it.
 _EFFECT = re.compile(
     r"(?:,[^,;.]{3,60},)? ?(?:(?:not|neither|also|only|therefore|thus|accordingly|then|however"
-    r"|instead|in particular|hereby|automatically|first|exclusively|likewise) |, however, )*"
+    r"|instead|in particular|hereby|automatically|initially|first|exclusively|likewise) "
+    r"|, however, )*"
     r"(?:enter into force|come into (?:force|effect)|take effect|mean\b|be binding|cease\b|expire\b"
     r"|consist of|be composed of|have legal personality|have its seat|be without prejudice"
-    r"|be (?:construed|understood|read|deemed|considered|regarded|treated|presumed|eligible"
-    r"|equivalent to|valid\b|admissible"
+    r"|be (?:construed|understood|read|deemed|considered(?![.;,])|regarded|treated|presumed"
+    r"|eligible|equivalent to|valid\b|admissible"
     r"|conferred on)"
     r"|be a committee within|put an end to|affect\b|prejudice\b|preclude\b"
     r"|be:? (?:(?:set|fixed) at )?(?:\([a-z]\) )?(?:EUR|ECU|USD|€|\d|zero|equal to"
     rf"|(?:{SPELLED})\b)"
-    r"|continue to apply"
+    r"|be as follows|continue to apply"
     r"|remain in force|constitute\b|relate to|refer to|be known as|be called)"
 )
 #: What only somebody can do is no effect; what an act or a rule does to itself is one.
@@ -73,7 +74,9 @@ _BOUND = re.compile(
     r"(?:also |only |not )?be (?:obliged|required|bound|prohibited|forbidden|prevented|held)\b"
 )
 #: A thing that "shall be the place of central administration" is a definition.
-_IS = re.compile(r" (?:also |only |not )?be (?:the|an?|his|her|its|their|one|those|that|to)\b")
+_IS = re.compile(
+    r" (?:also |only |not )?be (?:the(?! subject of)|an?|his|her|its|their|one|those|that|to)\b"
+)
 #: "commitments beyond which they have to go" tells of them, and binds nobody.
 _TOLD = re.compile(r"\b(?:which|that|who|whose|where|whether|if|when)\b[^,;:]*\Z", re.IGNORECASE)
 _POWER = re.compile(
@@ -81,6 +84,7 @@ _POWER = re.compile(
     r"\b(?! by)|have the (?:right|power|possibility|option|opportunity)\b)"
 )
 _ITEM = re.compile(r"(?:\([a-z0-9]{1,4}\)|[-—–•])")
+_LABEL = re.compile(r"\s*\([a-z0-9]{1,4}\) (?=(?:the|each|every|any|an?) )")
 _ITEM_PRONOUN = re.compile(r"\([a-z0-9]{1,4}\) (?:they|it)", re.IGNORECASE)
 _LATER_CONDITION = re.compile(
     r",? (?:unless|where|if|provided that|except (?:where|when|if|that)|only if"
@@ -140,6 +144,11 @@ def _found(document: Document) -> Iterator[dict[str, Any]]:
         for match in _MODAL.finditer(text, begin, end):
             clause_start, clause_end = document.clause(match.start())
             clause_start = max(begin, clause_start, last)
+            if text[match.end() : match.end() + 1] == ":":
+                clause_end = end  # "the report shall: - consider ..., - take into account ..."
+            labelled = _LABEL.match(text, clause_start, match.start())
+            if labelled and labelled.end() < match.start():
+                clause_start = labelled.end()
             stretch = text[clause_start : match.start()].strip()
             last = match.end()
             if _ITEM.fullmatch(stretch) and (colon := text.rfind(":", start, clause_start)) > 0:

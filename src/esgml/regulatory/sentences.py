@@ -21,6 +21,10 @@ _ABBREVIATION = re.compile(
 )
 _NUMBERED = re.compile(r"(?:^|[\s‘“\"'])(?:\d{1,3}[a-z]?|[IVXLC]{1,7})$")
 _REFERRED = re.compile(r"[A-Za-z,)%] (\d{1,4})$")
+#: "as indicated in Annex I." ends a sentence as "in Article 1." does.
+_PART_NAMED = re.compile(
+    r"\b(?:in|of|to|with|by|from|and|or) (?:Annex(?:es)?|Part|Title|Chapter) [IVXLC]+\Z"
+)
 #: The last group of a number ends a sentence: "EUR 325 000."
 _GROUPED = re.compile(r"\d \d{3}$")
 _NEXT = re.compile(r"\s+(?:[‘“\"'(\[]*[A-ZÀ-Þ0-9]|[—–•-]\s|\([a-z0-9]{1,5}\))")
@@ -47,10 +51,12 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_end(text: str, stop: int, end: int) -> bool:
-    before = text[max(0, stop - 16) : stop]
+    before = text[max(0, stop - 24) : stop]
     if text[stop] == "." and (_ABBREVIATION.search(before) or _NUMBERED.search(before)):
         # a number that ends a sentence is told from one that starts a paragraph by what is before
         if _GROUPED.search(before):
+            return _NEXT.match(text, end) is not None
+        if _PART_NAMED.search(before):
             return _NEXT.match(text, end) is not None
         number = _REFERRED.search(before)
         if number is None or _NEXT.match(text, end) is None:
