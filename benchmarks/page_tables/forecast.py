@@ -79,6 +79,10 @@ def seasonal(results: Mapping[str, Mapping[str, Any]]) -> str:
                 *(_percent(one["coverage_smallest"].get(level)) for one in columns),
             ],
             [
+                f"{level} %, smallest if all were alike",
+                *(_chance(one.get("chance"), level) for one in columns),
+            ],
+            [
                 f"{level} %, width / level of series",
                 *(_number(one["width"].get(level), 2) for one in columns),
             ],
@@ -131,3 +135,10 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 def _percent(value: float | None) -> str:
     return written(value, ".1%")
+
+
+def _chance(chance: Mapping[str, Any] | None, level: str) -> str:
+    if not chance:
+        return "-"
+    low, middle, high = (100 * share for share in chance[level]["smallest"])
+    return f"{_percent(middle / 100)} ({low:.0f} to {high:.0f})"

@@ -11,6 +11,7 @@ RESULTS = {
         "coverage": {"80": 0.803, "90": 0.899},
         "coverage_smallest": {"80": 0.75, "90": None},
         "width": {"80": 0.1, "90": 0.14},
+        "chance": {level: {"smallest": [0.678, 0.7, 0.717]} for level in ("80", "90")},
         "models": {"seasonal_naive": 0.875, "ridge": 0.92, "theta": 0.93},
         "peers": {"statsforecast AutoETS": {"accuracy": 0.925}, "AutoGluon": {"reason": "missing"}},
         "series": 14,
@@ -46,6 +47,7 @@ def test_tables_show_every_forecaster_and_what_is_missing():
     assert "AutoGluon" not in text
     assert "| 80 % interval held | 80.3 % |" in lines
     assert "| 90 %, smallest series | - |" in lines
+    assert "| 80 %, smallest if all were alike | 70.0 % (68 to 72) |" in lines
 
 
 def test_annual_tables_stand_beside_the_last_value():
