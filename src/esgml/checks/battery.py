@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from esgml.core.errors import EsgmlError, GateError, IntegrityError, UsageError
 from esgml.core.interfaces import MANIFEST, BaseModel
 
 #: Endings of formats that carry no code.
 SAFE = (".json", ".safetensors", ".onnx", ".txt")
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class BrokenError(Exception):
@@ -35,8 +39,18 @@ def raises(kinds: type[EsgmlError], call: Callable[[], object], what: str) -> No
     raise BrokenError(f"{what}: expected {kinds.__name__}, nothing was raised")
 
 
-class Battery:
-    """Base of the batteries over a model class; every method ``check_*`` of a subclass is a check.
+class Checks:
+    """Base of all batteries: every method ``check_*`` is a check, those of a base first."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all checks, in the order they are run."""
+        found = dict.fromkeys(name for kind in reversed(cls.__mro__) for name in vars(kind))
+        return [name.removeprefix("check_") for name in found if name.startswith("check_")]
+
+
+class Battery(Checks, Generic[Model]):
+    """Base of the batteries over a model class, with the checks that every model keeps.
 
     Parameters
     ----------
@@ -49,18 +63,22 @@ class Battery:
         self.model_class = model_class
         self.params = dict(params or {})
 
-    @classmethod
-    def names(cls) -> list[str]:
-        """Return the names of all checks, in the order they are run."""
-        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
-
     def build(self) -> Any:
         """Return an untrained model."""
         return self.model_class(**self.params)
 
-    def require_safe_files(self, model: BaseModel) -> None:
-        """Require formats that carry no code, and changed bytes to be refused."""
-        files = model.to_files()
+    @abstractmethod
+    def learn(self) -> Model:
+        """Return a model newly trained on the sample data."""
+
+    @cached_property
+    def trained(self) -> Model:
+        """The model trained on the sample data, once for all checks."""
+        return self.learn()
+
+    def check_safe_formats(self) -> None:
+        """Save in formats that carry no code, and refuse changed bytes."""
+        files = self.trained.to_files()
         bad = [name for name in files if not name.endswith(SAFE)]
         require(not bad, f"files of other formats: {bad}")
         for name in files:
@@ -72,15 +90,16 @@ class Battery:
                     f"changed {name}",
                 )
 
-    def require_same_bytes(self, model: BaseModel, again: BaseModel) -> None:
-        """Require two models trained alike to be saved alike."""
-        first, second = model.to_files(), again.to_files()
+    def check_same_seed_same_bytes(self) -> None:
+        """Save the same bytes when trained again on the same data with the same seed."""
+        first, second = self.trained.to_files(), self.learn().to_files()
         differing = [name for name in first if first[name] != second.get(name)]
         require(not differing and len(first) == len(second), f"files differ: {differing}")
 
-    def require_description(self, model: BaseModel) -> None:
-        """Require unknown parameters to be refused, and the model to say what it is."""
+    def check_parameters(self) -> None:
+        """Refuse unknown parameters, and describe the model."""
         raises(UsageError, lambda: self.model_class(no_such_parameter=1), "unknown parameter")
+        model = self.trained
         about = model.metadata()
         require(bool(about.description), "the class has no docstring")
         require(about.trained, "metadata does not know that it is trained")
@@ -88,13 +107,12 @@ class Battery:
         require(set(about.params) == set(model.params.model_dump()), "parameters are missing")
 
 
-def run(battery: Any, names: list[str], tested: type[Any]) -> list[str]:
-    """Run the checks ``check_*`` of a battery over a class and return their names.
+def run(battery: Checks, tested: type[Any]) -> list[str]:
+    """Run the checks of a battery over a class and return their names.
 
     Parameters
     ----------
-    battery : object
-    names : list of str
+    battery : Checks
     tested : type
         Its attribute ``expected_failures``, a mapping of check name to reason, names the checks
         it does not keep.
@@ -105,6 +123,7 @@ def run(battery: Any, names: list[str], tested: type[Any]) -> list[str]:
         Naming every check that failed, every expected failure that passed, and every expected
         failure that is no check.
     """
+    names = battery.names()
     excused: Mapping[str, str] = getattr(tested, "expected_failures", {})
     found = [f"{name}: expected to fail, but is no check" for name in excused if name not in names]
     for name in names:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from esgml.checks.battery import BrokenError, Checks
 from esgml.core.errors import GateError
 from esgml.regulatory.applicability import assess, reasons
 from esgml.regulatory.facts import Fact, Regulation
@@ -31,13 +32,9 @@ NOTHING = organization({})
 Library = Callable[[str, str], str | None]
 
 
-class _BrokenError(Exception):
-    """A check did not hold."""
-
-
 def _fail_if(found: list[str]) -> None:
     if found:
-        raise _BrokenError("; ".join(found[:5]) + (" ..." if len(found) > 5 else ""))
+        raise BrokenError("; ".join(found[:5]) + (" ..." if len(found) > 5 else ""))
 
 
 def conditions(predicate: Predicate) -> list[Condition]:
@@ -53,7 +50,7 @@ def conditions(predicate: Predicate) -> list[Condition]:
     return parts
 
 
-class KnowledgeBattery:
+class KnowledgeBattery(Checks):
     """The checks on a knowledge base; every method ``check_*`` is one.
 
     Parameters
@@ -74,11 +71,6 @@ class KnowledgeBattery:
         self.facts: list[tuple[Regulation, Fact]] = [
             (r, f) for r in known.regulations.values() for f in r.facts
         ]
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Return the names of all checks, in the order they are run."""
-        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
 
     def check_ids_are_unique(self) -> None:
         """Have no two facts with one id, in any regulation."""
@@ -236,7 +228,7 @@ def knowledge_checks(
     for name in battery.names():
         try:
             getattr(battery, f"check_{name}")()
-        except _BrokenError as error:
+        except BrokenError as error:
             if name not in (excused or {}):
                 found.append(f"{name}: {error}")
     if found:

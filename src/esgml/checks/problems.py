@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.checks.battery import BrokenError, require, run
+from esgml.checks.battery import BrokenError, Checks, require, run
 from esgml.core.errors import DataError, EsgmlError
 from esgml.optimization.classify import classify
 from esgml.optimization.problem import TOLERANCE
@@ -37,7 +37,7 @@ def _close(a: Any, b: Any, what: str, relative: float = 1e-9) -> None:
     require(gap <= relative * scale, f"{what}: differs by {gap:.2e}")
 
 
-class ProblemBattery:
+class ProblemBattery(Checks):
     """The checks on one problem class; every method ``check_*`` is one.
 
     Parameters
@@ -51,11 +51,6 @@ class ProblemBattery:
         self.problems = [
             problem_class.from_document(problem_class.example(seed)) for seed in _SEEDS
         ]
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Return the names of all checks, in the order they are run."""
-        return [name.removeprefix("check_") for name in vars(cls) if name.startswith("check_")]
 
     def _each(self, check: Callable[[LibraryProblem], None]) -> None:
         for seed, problem in zip(_SEEDS, self.problems, strict=True):
@@ -246,5 +241,4 @@ def problem_checks(problem_class: type[LibraryProblem]) -> list[str]:
     GateError
         Naming every check that failed.
     """
-    battery = ProblemBattery(problem_class)
-    return run(battery, battery.names(), problem_class)
+    return run(ProblemBattery(problem_class), problem_class)
