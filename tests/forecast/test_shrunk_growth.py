@@ -86,6 +86,15 @@ def test_a_last_value_in_the_wrong_unit_is_scaled_back() -> None:
     assert result[1, 0] > 15_000  # one earlier value proves nothing
 
 
+def test_growth_is_read_from_an_older_value_set_right() -> None:
+    rng = np.random.default_rng(2)
+    others = np.exp(rng.normal(0, 0.1, (200, 8))).tolist()
+    right, slipped = [100.0, 102.0, 99.0, 101.0, 98.0], [100.0, 102.0, 99.0, 101_000.0, 98.0]
+    model = ShrunkGrowth().train(panel_of(others), horizon=1)
+    one, two = (model.predict(p := panel_of([v]), p.future(1)) for v in (right, slipped))
+    np.testing.assert_allclose(one, two)
+
+
 def test_zeros_gaps_and_negatives_stay_what_they_are() -> None:
     columns = [
         [5.0, 4.0, 0.0],

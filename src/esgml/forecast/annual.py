@@ -8,8 +8,7 @@
 A month with at least 75 % of its periods observed counts as whole, its sum scaled up; a
 year is complete when all its parts are there. The year that is still running is completed
 with the pattern of the year before: observed so far / same part of last year x last year.
-An annual value about 1000 times off the others, which agree, is a slip of the unit: what it
-should have been is not known, so it does not count.
+A year whose unit slipped (`unit_slips`) does not count.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from esgml.forecast.unit_slips import unit_factors
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esgml.core.panel import Panel, SeriesKey
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 WHOLE_PART, WHOLE_YEAR = 0.75, 0.97
 #: Share of a running year below which it says nothing yet.
 LEAST_SHARE = 0.08
-#: A unit that slips, how near to it a ratio must be, and the factor within which values agree.
-UNIT, NEAR, AGREE = 1000.0, 2.0, 3.0
 _DAY = np.timedelta64(1, "D")
 
 
@@ -117,7 +114,10 @@ def annual_histories(panel: Panel) -> list[AnnualHistory]:
             seen = np.isfinite(own)
             if seen.sum() >= WHOLE_YEAR * whole:
                 totals[y] = float(own[seen].mean() * (parts if parts != 52 else whole))
-        slips = unit_slips(totals) if parts == 1 else ()
+        slips: tuple[int, ...] = ()
+        if parts == 1 and totals:
+            off = unit_factors(np.array(list(totals.values()))) != 1
+            slips = tuple(np.array(list(totals))[off].tolist())
         for y in slips:
             del totals[y]
         values = np.where(np.isin(year, slips), np.nan, values)
@@ -125,26 +125,6 @@ def annual_histories(panel: Panel) -> list[AnnualHistory]:
             running = _running(parts, year, values, totals)
             found.append(AnnualHistory(key, parts, year, values, totals, running, slips))
     return found
-
-
-def unit_slips(totals: Mapping[int, float]) -> tuple[int, ...]:
-    """Return the years whose totals are about 1000 times off the others, which agree."""
-    found = np.array(list(totals.values()))
-    usual = float(np.median(found))
-    if usual <= 0:
-        return ()
-    alike = (found >= usual / AGREE) & (found <= usual * AGREE)
-    if alike.sum() < 3 or alike.mean() <= 0.5:
-        return ()
-    usual = float(np.median(found[alike]))
-    slips = []
-    for year, total in totals.items():
-        if total > 0:
-            # as a logarithm: the ratio itself may leave the range of floats
-            off = abs(np.log(total) - np.log(usual))
-            if abs(off - np.log(UNIT)) < np.log(NEAR):
-                slips.append(year)
-    return tuple(slips)
 
 
 def _parts_in(year: int, parts: int) -> float:

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esgml.forecast.annual import NEAR, UNIT
 from esgml.forecast.intervals import FLOOR, Calibration
+from esgml.forecast.unit_slips import is_slip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,9 +118,8 @@ def _errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArr
     size = np.abs(np.log(ratio))
     error = np.minimum(size, FARTHEST)
     error = np.where(positive, error, np.where(actual == forecast, 0.0, FARTHEST))
-    # a factor of 1000 is a slip of the unit and says nothing about emissions
-    slipped = np.abs(size - np.log(UNIT)) < np.log(NEAR)
-    known = np.isfinite(actual) & np.isfinite(forecast) & ~slipped
+    # a slip of the unit says nothing about emissions
+    known = np.isfinite(actual) & np.isfinite(forecast) & ~is_slip(size)
     result: NDArray[np.float64] = np.where(known, error, np.nan)
     return result
 

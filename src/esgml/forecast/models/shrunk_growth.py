@@ -11,6 +11,7 @@ import numpy as np
 from esgml.core.interfaces import Files, Hyperparameters, TimeSeriesModel, tunable
 from esgml.forecast.history import fill
 from esgml.forecast.state import dump_state, restore_state
+from esgml.forecast.unit_slips import unit_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +24,6 @@ LARGEST = 1.15
 OWN_CLIP = 0.5
 #: Most pairs learned from.
 PAIRS = 200_000
-#: Changes by about this factor are taken as a change of unit.
-UNIT_FACTOR = 1000.0
 
 
 class ShrunkGrowth(TimeSeriesModel):
@@ -77,7 +76,9 @@ class ShrunkGrowth(TimeSeriesModel):
         cycles = ahead // season + 1.0
         result = np.empty((len(history), future.horizon))
         for i, key in enumerate(history.keys):
-            values = _same_unit(fill(history.series(i), season))
+            values = fill(history.series(i), season)
+            if season == 1:
+                values = values / unit_factors(values)
             step = season if len(values) >= season else 1
             base = np.resize(values[-step:], future.horizon)
             common, own = self.growth_.get(key.target, (0.0, 0.0))
@@ -147,21 +148,6 @@ def _own_growth(values: NDArray[np.float64], season: int) -> NDArray[np.float64]
         logs = _logs(sums)
         growth[season:] = np.nan_to_num(logs[season:] - logs[:-season])
     return np.clip(growth, -OWN_CLIP, OWN_CLIP)
-
-
-def _same_unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale a last value back that is about 1000 times off values that agree before it."""
-    earlier = values[-6:-1]
-    if len(earlier) < 2 or earlier.min() <= 0 or values[-1] <= 0:
-        return values
-    usual = float(np.median(earlier))
-    if earlier.max() > 3 * usual or earlier.min() < usual / 3:
-        return values
-    for factor in (UNIT_FACTOR, 1 / UNIT_FACTOR):
-        # as logarithms: the ratio itself may leave the range of floats
-        if abs(np.log(values[-1]) - np.log(usual) - np.log(factor)) < np.log(2):
-            return np.append(values[:-1], values[-1] / factor)
-    return values
 
 
 def _modal(
