@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.extraction_runs import first_runs, pooled
-from benchmarks.kept import document, markdown, rows_of, written
+from benchmarks.kept import document, kept, markdown, rows_of, written
 
 #: What was known when a sample was drawn.
 SAMPLES = {
@@ -116,6 +116,14 @@ def agreement() -> str:
         "the same set": ("same_labels", ".0%"),
     }
     return rows_of(document("label_agreement"), columns, "texts that say nearly the same")
+
+
+def encoder_speed() -> str:
+    """Return sentences a processor second of the encoder, beside torch."""
+    found = {
+        name: {"rate": rate} for name, rate in kept("encoder/sentences_per_cpu_second").items()
+    }
+    return rows_of(found, {"sentences a CPU second": ("rate", ".0f")}, "one thread")
 
 
 def shortfall() -> str:
