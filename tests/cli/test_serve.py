@@ -15,7 +15,7 @@ import pytest
 
 from esgml.cli.app import main
 from esgml.core.settings import Settings
-from esgml.monitoring import log as logs
+from esgml.monitoring import records
 from esgml.monitoring.trace import log_path
 
 pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
@@ -117,7 +117,7 @@ def test_serve_answers_records_and_traces(workspace, esgml, workers):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0 and "Traceback" not in err, err
     path = log_path(Settings(workspace=workspace))
-    assert logs.check(path) == []
+    assert records.check(path) == []
     for answer in answers:  # nothing acknowledged is lost, and everything is computed again
         traced = esgml("trace", answer["prediction_id"], *options)
         out, err = traced.communicate(timeout=60)
@@ -134,7 +134,7 @@ def test_ctrl_c_ends_at_once_and_loses_nothing(workspace, esgml):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 0 and "Traceback" not in err, err
-    record = logs.find(log_path(Settings(workspace=workspace)), answer["prediction_ids"][0])
+    record = records.find(log_path(Settings(workspace=workspace)), answer["prediction_ids"][0])
     assert record.intact
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from esgml.core.canonical import canonical_json
 from esgml.core.errors import NotFoundError, StorageError
 from esgml.core.events import PredictionMade
-from esgml.monitoring import log as logs
+from esgml.monitoring import records
 from esgml.monitoring.log import PredictionLog
 from esgml.monitoring.trace import differences, trace
 from esgml.registry.bundle import Bundle
@@ -72,7 +72,7 @@ def write(path, *events):
 
 def test_what_is_recorded_is_found_and_recomputed_bit_for_bit(path):
     write(path, *(event(i) for i in range(5)))
-    record = logs.find(path, "id-3")
+    record = records.find(path, "id-3")
     assert record.intact and record.seq == 4
     found = trace(record, bundle(), task_of)
     assert found.identical and found.sound and not found.differences
@@ -87,7 +87,7 @@ def test_what_is_recorded_is_found_and_recomputed_bit_for_bit(path):
 
 def test_another_bundle_is_told_with_what_differs(path):
     write(path, event())
-    found = trace(logs.find(path, "id-0"), bundle(1.2500000001), task_of)
+    found = trace(records.find(path, "id-0"), bundle(1.2500000001), task_of)
     assert not found.identical and not found.sound
     assert "the bundle is" in found.problems[0]
     assert found.differences[0].startswith("forecasts[0].lower.80[0]: ")
@@ -96,26 +96,26 @@ def test_another_bundle_is_told_with_what_differs(path):
 def test_a_failing_model_is_told(path):
     write(path, event())
     broken = Bundle.from_trained(doubles.trained(broken=True), DATA)
-    found = trace(logs.find(path, "id-0"), broken, task_of)
+    found = trace(records.find(path, "id-0"), broken, task_of)
     assert not found.sound
     assert "weights make no sense" in found.problems[-1]
 
 
 def test_the_log_only_grows_and_changes_behind_its_back_are_seen(path):
     write(path, *(event(i) for i in range(4)))
-    assert logs.check(path) == []
+    assert records.check(path) == []
     with sqlite3.connect(path) as connection:
         for statement in ("UPDATE prediction SET model = 'x'", "DELETE FROM prediction"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(statement)
         connection.execute("DROP TRIGGER prediction_no_update")
         connection.execute("DROP TRIGGER prediction_no_delete")
-        changed = logs.find(path, "id-1").response.replace(b"plant-1", b"plant-2")
+        changed = records.find(path, "id-1").response.replace(b"plant-1", b"plant-2")
         connection.execute("UPDATE prediction SET response = ? WHERE seq = 2", (changed,))
         connection.execute("DELETE FROM prediction WHERE seq = 4")
     connection.close()
-    assert logs.check(path) == ["record 2 was changed after it was written."]
-    record = logs.find(path, "id-1")
+    assert records.check(path) == ["record 2 was changed after it was written."]
+    record = records.find(path, "id-1")
     assert not record.intact
     found = trace(record, bundle(), task_of)
     assert "the record was changed" in found.problems[0] and not found.identical
@@ -135,19 +135,19 @@ def test_several_writers_share_one_chain(path):
         thread.join()
     for log in logs_:
         log.close()
-    assert len(logs.latest(path, 200)) == 90
-    assert logs.check(path) == []
+    assert len(records.latest(path, 200)) == 90
+    assert records.check(path) == []
 
 
 def test_unknown_ids_and_missing_logs_are_not_found(path):
     with pytest.raises(NotFoundError) as caught:
-        logs.find(path, "x")
+        records.find(path, "x")
     assert caught.value.code == "log_missing"
     write(path, event())
     with pytest.raises(NotFoundError) as caught:
-        logs.find(path, "x")
+        records.find(path, "x")
     assert caught.value.code == "prediction_unknown" and caught.value.exit_code == 4
-    assert [r.id for r in logs.latest(path)] == ["id-0"]
+    assert [r.id for r in records.latest(path)] == ["id-0"]
 
 
 def test_while_the_log_cannot_be_written_nothing_is_taken_and_nothing_lost(path):
@@ -172,7 +172,7 @@ def test_while_the_log_cannot_be_written_nothing_is_taken_and_nothing_lost(path)
     assert log.flush()
     log.record(event(2))
     log.close()
-    assert [r.id for r in logs.latest(path)] == ["id-2", "id-0"]
+    assert [r.id for r in records.latest(path)] == ["id-2", "id-0"]
 
 
 def test_losing_predictions_at_the_end_is_an_error(path):
@@ -223,7 +223,7 @@ def test_no_database_is_told(path):
     path.parent.mkdir()
     path.write_bytes(b"this is no database, but long enough to be looked at" * 100)
     with pytest.raises(StorageError):
-        logs.find(path, "x")
+        records.find(path, "x")
 
 
 json_values = st.recursive(
@@ -249,7 +249,7 @@ def test_differences_are_found_exactly_where_bytes_differ(a, b):
 
 def test_records_hash_every_field(path):
     write(path, event())
-    record = logs.find(path, "id-0")
+    record = records.find(path, "id-0")
     for change in (
         {"at": "x"},
         {"tenant": "x"},
@@ -287,6 +287,6 @@ def test_a_kill_at_any_moment_breaks_no_chain_and_loses_nothing_flushed(path):
         process.kill()
         rest, _ = process.communicate()
         flushed += rest.split("\n")[:-1]
-    assert logs.check(path) == []
-    kept = {record.id for record in logs.latest(path, 1_000_000)}
+    assert records.check(path) == []
+    kept = {record.id for record in records.latest(path, 1_000_000)}
     assert set(flushed) <= kept and len(flushed) > 80

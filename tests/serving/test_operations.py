@@ -7,8 +7,9 @@ from esgml.core.errors import NotFoundError, UsageError
 from esgml.core.events import EventBus, PredictionMade
 from esgml.core.operations import BUILT_IN, Operation
 from esgml.core.settings import Settings
-from esgml.monitoring import log as logs
+from esgml.monitoring import records
 from esgml.monitoring import trace as tracing
+from esgml.monitoring.log import PredictionLog
 from esgml.serving.integration import ModelIntegration
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +93,7 @@ async def test_operations_are_described(start):
 
 def test_in_process_answers_are_recorded_and_computed_again(tmp_path, monkeypatch):
     bus, path = EventBus(), tmp_path / "log.db"
-    log = logs.PredictionLog(path)
+    log = PredictionLog(path)
     bus.subscribe(PredictionMade, log.record)
     registry = doubles.Registry()
     registry.register(doubles.trained())
@@ -108,7 +109,7 @@ def test_in_process_answers_are_recorded_and_computed_again(tmp_path, monkeypatc
         api.ask("no_such", {})
     api.close()
     log.close()
-    record = logs.find(path, answer["prediction_id"])
+    record = records.find(path, answer["prediction_id"])
     assert tracing.is_built_in(record)
     monkeypatch.setattr(tracing, "find_operation", lambda name: {"sum_values": SUM}[name])
     found = tracing.trace(record, None)
@@ -118,7 +119,7 @@ def test_in_process_answers_are_recorded_and_computed_again(tmp_path, monkeypatc
     )
     found = tracing.trace(record, None)
     assert not found.identical and found.differences == ("total: 3.5 recorded, 4 computed now",)
-    made = logs.find(path, forecast["prediction_id"])
+    made = records.find(path, forecast["prediction_id"])
     assert not tracing.is_built_in(made)
 
 

@@ -11,7 +11,7 @@ from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace
 from esgml.cli.output import write_json
 
 if TYPE_CHECKING:
-    from esgml.monitoring.log import Record
+    from esgml.monitoring.records import Record
     from esgml.monitoring.trace import Trace
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -69,7 +69,7 @@ def trace(
 ) -> None:
     """Tell the lineage of a prediction and compute it again; exit 1 if it differs."""
     from esgml.core.settings import Settings
-    from esgml.monitoring.log import find
+    from esgml.monitoring.records import find
     from esgml.monitoring.trace import is_built_in, log_path
     from esgml.monitoring.trace import trace as run
     from esgml.registry.bundle import Bundle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import pydantic
 
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 
 def _needed(window: int, share: float) -> int:
     return max(1, round(window * share))
+
+
+class _Windows(Hyperparameters):
+    """Settings of every step over windows."""
+
+    windows: tuple[pydantic.PositiveInt, ...] = pydantic.Field((7,), min_length=1)
+    statistics: tuple[Statistic, ...] = pydantic.Field(("mean",), min_length=1)
+    min_share: float = pydantic.Field(0.5, gt=0.0, le=1.0)
+    source: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _deviation_needs_two(self) -> Self:
+        if "std" in self.statistics and min(self.windows) < 2:
+            raise ValueError("a deviation needs a window of at least 2")
+        return self
 
 
 class Rolling(FeatureStep):
@@ -44,20 +59,10 @@ class Rolling(FeatureStep):
 
     kind = "rolling"
 
-    class Params(Hyperparameters):
+    class Params(_Windows):
         """Settings of `Rolling`."""
 
-        windows: tuple[pydantic.PositiveInt, ...] = pydantic.Field((7,), min_length=1)
-        statistics: tuple[Statistic, ...] = pydantic.Field(("mean",), min_length=1)
         lag: pydantic.PositiveInt = 1
-        min_share: float = pydantic.Field(0.5, gt=0.0, le=1.0)
-        source: str = ""
-
-        @pydantic.model_validator(mode="after")
-        def _deviation_needs_two(self) -> Rolling.Params:
-            if "std" in self.statistics and min(self.windows) < 2:
-                raise ValueError("a deviation needs a window of at least 2")
-            return self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,21 +112,12 @@ class SeasonalRolling(FeatureStep):
 
     kind = "seasonal_rolling"
 
-    class Params(Hyperparameters):
+    class Params(_Windows):
         """Settings of `SeasonalRolling`."""
 
         season: pydantic.PositiveInt = 7
         windows: tuple[pydantic.PositiveInt, ...] = pydantic.Field((4,), min_length=1)
-        statistics: tuple[Statistic, ...] = pydantic.Field(("mean",), min_length=1)
         lag: pydantic.PositiveInt | None = None
-        min_share: float = pydantic.Field(0.5, gt=0.0, le=1.0)
-        source: str = ""
-
-        @pydantic.model_validator(mode="after")
-        def _deviation_needs_two(self) -> SeasonalRolling.Params:
-            if "std" in self.statistics and min(self.windows) < 2:
-                raise ValueError("a deviation needs a window of at least 2")
-            return self
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -8,40 +8,20 @@ so that no prediction is given out unrecorded; writing is retried until it works
 from __future__ import annotations
 
 import contextlib
-import json
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from esgml.core.canonical import canonical_json
-from esgml.core.errors import NotFoundError, StorageError
+from esgml.core.errors import StorageError
 from esgml.core.events import PredictionMade
-from esgml.core.storage import explained, sha256
+from esgml.core.storage import explained
+from esgml.monitoring.records import COLUMNS, GENESIS, Record
 
-GENESIS = "0" * 64
-_COLUMNS = (
-    "seq",
-    "id",
-    "at",
-    "model",
-    "version",
-    "tenant",
-    "seconds",
-    "request",
-    "response",
-    "response_sha256",
-    "bundle_digest",
-    "data_fingerprint",
-    "code_version",
-    "previous",
-    "hash",
-)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS prediction (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, model TEXT NOT NULL,
@@ -54,80 +34,10 @@ CREATE TRIGGER IF NOT EXISTS prediction_no_update BEFORE UPDATE ON prediction
 CREATE TRIGGER IF NOT EXISTS prediction_no_delete BEFORE DELETE ON prediction
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 """
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM prediction"  # noqa: S608 - names from above
 _INSERT = (
-    f"INSERT INTO prediction ({', '.join(_COLUMNS)})"  # noqa: S608 - names from above
-    f" VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f"INSERT INTO prediction ({', '.join(COLUMNS)})"  # noqa: S608 - names from above
+    f" VALUES ({', '.join('?' * len(COLUMNS))})"
 )
-
-
-@dataclass(frozen=True)
-class Record:
-    """One prediction as it was made.
-
-    Attributes
-    ----------
-    seq : int
-        Position in the log, from 1.
-    id : str
-    at : str
-        When it was made; ISO 8601, UTC.
-    model, version, tenant : str
-    seconds : float
-        How long it took.
-    request, response : bytes
-        Canonical JSON.
-    response_sha256, bundle_digest, data_fingerprint, code_version : str
-        Code version is that of the service that answered.
-    previous, hash : str
-        SHA-256 of the record before, and of this one with it.
-    """
-
-    seq: int
-    id: str
-    at: str
-    model: str
-    version: str
-    tenant: str
-    seconds: float
-    request: bytes
-    response: bytes
-    response_sha256: str
-    bundle_digest: str
-    data_fingerprint: str
-    code_version: str
-    previous: str
-    hash: str
-
-    def computed(self) -> str:
-        """Return the hash the record must have."""
-        body = [
-            self.seq,
-            self.id,
-            self.at,
-            self.model,
-            self.version,
-            self.tenant,
-            self.seconds,
-            sha256(self.request),
-            self.response_sha256,
-            self.bundle_digest,
-            self.data_fingerprint,
-            self.code_version,
-            self.previous,
-        ]
-        return sha256(canonical_json(body))
-
-    @property
-    def intact(self) -> bool:
-        """Whether the record is as it was written."""
-        return self.hash == self.computed() and sha256(self.response) == self.response_sha256
-
-    def asked(self) -> dict[str, Any]:
-        """Return the request as plain values."""
-        value = json.loads(self.request)
-        assert isinstance(value, dict)
-        return value
 
 
 @dataclass(frozen=True)
@@ -288,101 +198,12 @@ class PredictionLog:
             rows = []
             for item in items:
                 seq += 1
-                record = _record(seq, previous, item)
+                record = Record.of(seq, previous, item.at, item.event)
                 previous = record.hash
-                rows.append(tuple(getattr(record, name) for name in _COLUMNS))
+                rows.append(tuple(getattr(record, name) for name in COLUMNS))
             connection.executemany(_INSERT, rows)
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-
-
-def _record(seq: int, previous: str, item: _Pending) -> Record:
-    event = item.event
-    response = canonical_json(event.response)
-    body = Record(
-        seq,
-        event.prediction_id,
-        item.at,
-        event.model,
-        event.version,
-        event.tenant,
-        round(event.seconds, 6),
-        canonical_json(event.request),
-        response,
-        sha256(response),
-        event.bundle_digest,
-        event.data_fingerprint,
-        event.code_version,
-        previous,
-        "",
-    )
-    return Record(**{**body.__dict__, "hash": body.computed()})
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    if not path.is_file():
-        raise NotFoundError(
-            "no prediction was recorded here.",
-            code="log_missing",
-            where=str(path),
-            remedy="Predictions are recorded by `esgml serve`; name its --workspace.",
-        )
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
-            connection.execute("PRAGMA query_only = ON")
-            yield connection
-    except sqlite3.Error as error:
-        raise StorageError(
-            f"the log of predictions cannot be read: {error}.",
-            code="log_unreadable",
-            where=str(path),
-        ) from error
-
-
-def find(path: Path, prediction_id: str) -> Record:
-    """Return the record of a prediction.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no log, or no such prediction in it.
-    """
-    with _reading(path) as connection:
-        row = connection.execute(f"{_SELECT} WHERE id = ?", (prediction_id,)).fetchone()
-    if row is None:
-        raise NotFoundError(
-            f"no prediction {prediction_id[:80]!r} was recorded.",
-            code="prediction_unknown",
-            where=str(path),
-            remedy="The id is the field prediction_id of the answer.",
-        )
-    return Record(*row)
-
-
-def latest(path: Path, count: int = 20) -> list[Record]:
-    """Return the last predictions, newest first."""
-    with _reading(path) as connection:
-        rows = connection.execute(f"{_SELECT} ORDER BY seq DESC LIMIT ?", (count,)).fetchall()
-    return [Record(*row) for row in rows]
-
-
-def check(path: Path) -> list[str]:
-    """Return what is wrong with a log; empty where every record is intact and follows."""
-    found = []
-    previous = GENESIS
-    with _reading(path) as connection:
-        for number, row in enumerate(connection.execute(f"{_SELECT} ORDER BY seq"), start=1):
-            record = Record(*row)
-            if record.seq != number:
-                found.append(f"record {number} is missing; found record {record.seq} instead.")
-                break
-            if record.previous != previous:
-                found.append(f"record {record.seq} does not follow the one before it.")
-            if not record.intact:
-                found.append(f"record {record.seq} was changed after it was written.")
-            previous = record.hash
-    return found

@@ -14,7 +14,7 @@ from esgml.core.operations import BUILT_IN
 from esgml.core.settings import Settings
 from esgml.core.storage import sha256
 from esgml.core.tasks import Task, find_operation, get_task
-from esgml.monitoring.log import Record
+from esgml.monitoring.records import Record
 from esgml.registry.bundle import Bundle
 from esgml.registry.fingerprint import code_version
 from esgml.registry.versions import scalars
@@ -169,7 +169,7 @@ def trace(
     Parameters
     ----------
     record : Record
-        From `esgml.monitoring.log.find`.
+        From `esgml.monitoring.records.find`.
     bundle : Bundle or None
         The version that made it; None where no trained model did (`is_built_in`).
     task_of : callable

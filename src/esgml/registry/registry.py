@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-import shutil
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from esgml.core.errors import (
     GateError,
     IntegrityError,
-    NotAllowedError,
     NotFoundError,
-    StorageError,
 )
 from esgml.core.events import EventBus, VersionPromoted
 from esgml.core.interfaces import BaseModel
 from esgml.core.settings import Settings
-from esgml.core.storage import write_folder_atomic
 from esgml.core.tasks import Trained
 from esgml.registry import gate, ledger
 from esgml.registry.audit import Verification, audit
@@ -28,6 +20,7 @@ from esgml.registry.bundle import Bundle
 from esgml.registry.compare import Comparison, compare
 from esgml.registry.database import Database, Transaction
 from esgml.registry.fingerprint import Fingerprint
+from esgml.registry.shelf import Shelf
 from esgml.registry.versions import (
     DIGEST,
     VersionInfo,
@@ -40,8 +33,6 @@ from esgml.registry.versions import (
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_STALE_SECONDS = 86_400
 
 
 class ModelRegistry:
@@ -63,6 +54,7 @@ class ModelRegistry:
         self.settings = settings or Settings()
         self.database = Database(self.settings.database)
         self._bus = bus
+        self._shelf = Shelf(self.settings)
 
     # Writing ----------------------------------------------------------------------------
 
@@ -114,7 +106,7 @@ class ModelRegistry:
             bundle = Bundle.from_model(model, metrics, fingerprint)
         name = check_name(name or bundle.name or bundle.task)
         digest = bundle.digest
-        repaired = self._store(bundle, digest)
+        repaired = self._shelf.store(bundle, digest)
         with self.database.writing() as tx:
             known = [v for v in self._list(tx, name) if v.digest == digest]
             if repaired:
@@ -300,46 +292,8 @@ class ModelRegistry:
 
     # Inside -----------------------------------------------------------------------------
 
-    def _folder(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise IntegrityError("the recorded digest is none.", code="digest", where=digest[:80])
-        return self.settings.folder("bundles", digest)
-
     def _read(self, item: VersionInfo) -> Bundle:
-        bundle = Bundle.read(self._folder(item.digest), item.digest)
-        return bundle.registered(item.name, item.version, item.created)
-
-    def _store(self, bundle: Bundle, digest: str) -> bool:
-        """Write the bundle unless it is there; True if a damaged one had to be replaced."""
-        folder = self._folder(digest)
-        self._sweep(folder.parent)
-        repaired = False
-        if folder.exists():
-            try:
-                Bundle.read(folder, digest)
-                return False
-            except (IntegrityError, NotFoundError, NotAllowedError):
-                # The right bytes are at hand: put them back, keep the wrong ones for whoever
-                # wants to know what happened.
-                with contextlib.suppress(FileNotFoundError):
-                    folder.rename(folder.with_name(f".damaged-{digest}-{time.time_ns()}"))
-                repaired = True
-        try:
-            write_folder_atomic(folder, bundle.to_files())
-        except StorageError as error:
-            if error.code != "exists":
-                raise
-            Bundle.read(folder, digest)  # another process wrote the same content first
-        return repaired
-
-    @staticmethod
-    def _sweep(root: Path) -> None:
-        """Remove what writers that were killed a day ago or more left behind."""
-        for folder in (root, root.parent):
-            for path in folder.glob(".tmp-*") if folder.is_dir() else ():
-                with contextlib.suppress(OSError):  # its writer may just have finished
-                    if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                        shutil.rmtree(path, ignore_errors=True)
+        return self._shelf.read(item.digest).registered(item.name, item.version, item.created)
 
     def _create(self, tx: Transaction, name: str, bundle: Bundle, digest: str) -> str:
         from mlflow.entities.model_registry import ModelVersionTag
@@ -362,7 +316,7 @@ class ModelRegistry:
             "esgml.data": bundle.data_fingerprint.sha256 if bundle.data_fingerprint else "",
             **{f"metric.{key}": repr(value) for key, value in scalars(bundle.metrics).items()},
         }
-        source = self._folder(digest).absolute().as_uri()
+        source = self._shelf.folder(digest).absolute().as_uri()
         row = tx.store.create_model_version(
             name,
             source if len(source) <= 500 else f"bundles/{digest}",
