@@ -16,7 +16,7 @@ from forecast_sets import folder
 from esgml.core.frames import SeriesSpec
 from esgml.core.panel import Panel
 from esgml.data.panels import to_panel
-from esgml.forecast.evaluate import evaluate
+from esgml.forecast.evaluate import Evaluation, evaluate
 from esgml.forecast.metrics import binomial_interval
 
 #: Values that make a series long, and the factor beyond which a change is no emission's.
@@ -92,8 +92,30 @@ def _score(panel: Panel, windows: int) -> dict[str, Any]:
             level: binomial_interval(share, int(seen.sum()))
             for level, share in found.scores["coverage"].items()
         },
+        "parts": _parts(found, seen),
         "width": found.scores["width"],
         "pairs": int(seen.sum()),
+    }
+
+
+def _parts(found: Evaluation, seen: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return the coverage by year, and that of series forecast for the first and a later time."""
+    first = found.backtest.plan.calibrating
+    earlier = np.isfinite(found.backtest.actual) & np.isfinite(found.walk.forecast)
+    again = (np.cumsum(earlier.any(axis=2), axis=0) > 1)[first:, :, None] & seen
+    year = found.backtest.time[first:].astype("datetime64[Y]").astype(int) + 1970
+    parts = {str(y): seen & (year == y) for y in np.unique(year[seen])}
+    parts |= {"first": seen & ~again, "again": again}
+    actual = found.backtest.actual[first:]
+    inside = {
+        str(level): (actual >= low[first:]) & (actual <= found.walk.upper[level][first:])
+        for level, low in found.walk.lower.items()
+    }
+    return {
+        name: {"pairs": int(part.sum())}
+        | {lv: float(hit[part].mean()) for lv, hit in inside.items()}
+        for name, part in parts.items()
+        if part.any()
     }
 
 
