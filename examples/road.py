@@ -12,7 +12,8 @@ import tempfile
 from esgml import MLPipeline, ModelIntegration, Settings
 from esgml.core.events import EventBus, PredictionMade
 from esgml.data.synthetic import portfolio
-from esgml.monitoring.log import PredictionLog, find
+from esgml.monitoring.log import PredictionLog
+from esgml.monitoring.records import find
 from esgml.monitoring.trace import log_path, trace
 
 
