@@ -1,6 +1,6 @@
 """Genetic algorithms side by side: the same problems, populations and generations.
 
-``python benchmarks/bench_genetic.py [--seeds 10] [--save]``
+``python benchmarks/bench_genetic.py [--seeds 40] [--save]``
 
 Rastrigin-30 (real), a knapsack of 100 items (binary, one constraint) and ZDT1 (two objectives),
 population 100 everywhere. Medians and quartiles over the seeds; milliseconds of processor time a
@@ -232,7 +232,7 @@ def best_sack() -> float:
 def main() -> int:
     """Print the tables and one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--save", action="store_true", help="write the results file")
     chosen = parser.parse_args()
     out: dict[str, Any] = {"seeds": chosen.seeds, "population": POPULATION}
