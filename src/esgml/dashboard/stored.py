@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 
 import pydantic
 
-from esgml.core.errors import DataError, NotFoundError
+from esgml.core.errors import DataError, EsgmlError, NotFoundError
 from esgml.core.settings import Settings
 from esgml.core.storage import explained
 
@@ -53,6 +53,13 @@ class Stored(Generic[D]):
     def path(self, settings: Settings) -> Path:
         """Return where a workspace stores the document."""
         return settings.folder("reports", f"{self.name}.json")
+
+    def found(self, settings: Settings) -> tuple[D | None, str]:
+        """Return the document of a workspace; where there is none, None and why."""
+        try:
+            return self.read(self.path(settings)), ""
+        except EsgmlError as error:
+            return None, error.message
 
     def read(self, path: Path) -> D:
         """Read the document.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from esgml.core.errors import EsgmlError, NotFoundError, UsageError
+from esgml.core.errors import NotFoundError, UsageError
 from esgml.core.settings import Settings
 from esgml.dashboard.anomalies import verdicts
 from esgml.dashboard.anomalies.band_chart import band_chart
@@ -78,11 +78,8 @@ def _chosen(event: AlarmEvent, index: int, said: Mapping[str, str]) -> dict[str,
 
 def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[str, Any], int]:
     """Show the queue of alarms and one of them closely."""
-    report, notice, status = None, "", 200
-    try:
-        report = STORED.read(STORED.path(settings))
-    except EsgmlError as error:
-        notice = error.message
+    report, notice = STORED.found(settings)
+    status = 200
     said = verdicts.latest(verdicts.verdicts_path(settings))
     events = queue(report) if report else []
     chosen = None

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from esgml.core.errors import EsgmlError
 from esgml.core.settings import Settings
 from esgml.core.units import factor, is_unit, shown_unit
 from esgml.dashboard.axes import number
@@ -197,11 +196,7 @@ def _chosen(report: ForecastReport, index: int) -> dict[str, Any]:
 
 def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[str, Any], int]:
     """Show the latest forecast and the models in service."""
-    report, notice = None, ""
-    try:
-        report = STORED.read(STORED.path(settings))
-    except EsgmlError as error:
-        notice = error.message
+    report, notice = STORED.found(settings)
     status = 200
     chosen = None
     if report is not None and report.forecasts:

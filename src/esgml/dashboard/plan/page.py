@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from esgml.core.errors import EsgmlError
 from esgml.core.settings import Settings
 from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, x_tick
 from esgml.dashboard.plan.report import STORED, PlanReport
@@ -145,11 +144,7 @@ def _compared(report: PlanReport) -> list[dict[str, str]]:
 
 def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[str, Any], int]:
     """Show the plan that was made last."""
-    report, notice = None, ""
-    try:
-        report = STORED.read(STORED.path(settings))
-    except EsgmlError as error:
-        notice = error.message
+    report, notice = STORED.found(settings)
     context: dict[str, Any] = {"title": "Plan", "notice": notice, "plan": report}
     if report is not None:
         unit = report.units.get(next(iter(report.objective)), "")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from esgml.core.errors import EsgmlError
 from esgml.core.settings import Settings
 from esgml.dashboard.axes import Tick, x_tick
 from esgml.dashboard.regulation.report import STORED, Analysis, Duty, Risk
@@ -161,11 +160,7 @@ def _risk(risk: Risk, today: dt.date) -> dict[str, Any]:
 
 def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[str, Any], int]:
     """Show duties by risk and deadline, and the text that was analyzed last."""
-    report, notice = None, ""
-    try:
-        report = STORED.read(STORED.path(settings))
-    except EsgmlError as error:
-        notice = error.message
+    report, notice = STORED.found(settings)
     risk, analysis, pieces = None, None, []
     if report is not None and report.risk is not None:
         risk = _risk(report.risk, report.risk.as_of or dt.date.today())
