@@ -118,6 +118,18 @@ def agreement() -> str:
     return rows_of(document("label_agreement"), columns, "texts that say nearly the same")
 
 
+def precisions() -> str:
+    """Return what eight bits cost a head in held-out F1."""
+    columns = {
+        f"{precision}: {says}": (f"{precision}/{key}", ".3f")
+        for precision in ("fp32", "int8")
+        for key, says in (("f1_micro", "micro"), ("f1_macro", "macro"))
+    }
+    columns["loss: micro"] = ("loss/f1_micro", ".3f")
+    columns["macro"] = ("loss/f1_macro", ".3f")
+    return rows_of({one["family"]: one for one in kept("encoder/f1")}, columns, "held-out F1")
+
+
 def encoder_speed() -> str:
     """Return sentences a processor second of the encoder, beside torch."""
     found = {

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import re
 
 import pytest
 from benchmarks import kept, pages
@@ -31,6 +32,15 @@ def test_every_file_of_results_is_on_a_page():
     for path in pages.PAGES:
         pages.filled(path.read_text(encoding="utf-8"))
     assert kept.document.cache_info().currsize == len(list(kept.RESULTS.glob("*.json")))
+
+
+@pytest.mark.parametrize("path", pages.PAGES, ids=lambda path: path.name)
+def test_no_table_of_decimals_is_typed(path):
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"<!-- table .*?<!-- end of table -->", "", text, flags=re.DOTALL)
+    for line in re.findall(r"^\|.*$", text, flags=re.MULTILINE):
+        numbers = re.findall(r"\| [-(]?\d*\.\d[-\d.,%/() to]*(?= \|)", line)
+        assert len(numbers) < 2, f"{line}: written from results, not typed"
 
 
 @pytest.fixture
