@@ -147,3 +147,11 @@ def test_a_shorter_horizon_takes_the_first_steps():
     low, _ = found.bounds(forecast[0], 80)
     short, _ = found.bounds(forecast[0][:, :3], 80)
     np.testing.assert_array_equal(low[:, :3], short)
+
+
+def test_no_band_reaches_further_than_a_factor_of_a_hundred():
+    forecast, actual = past(8)
+    actual[-1, 0] = forecast[-1, 0] * np.array([1, 1, 1, 1, 1, 1, 1e9])
+    low, high = calibrate(forecast, actual, LEVELS, relative=True).bounds(forecast[0], 90)
+    assert (high <= 100 * forecast[0] * (1 + 1e-9)).all()
+    assert (low >= forecast[0] / 100 * (1 - 1e-9)).all()

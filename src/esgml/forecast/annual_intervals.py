@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esgml.forecast.intervals import FLOOR, Calibration
+from esgml.forecast.intervals import FARTHEST, FLOOR, Calibration
 from esgml.forecast.unit_slips import is_slip
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 #: An error beyond this counts as this in the usual size (a factor of 3.2): a restatement.
 LARGEST = 1.15
-#: No error counts as more than a factor of 100, nor does a band reach further; a value that
-#: vanishes or appears counts as this.
-FARTHEST = float(np.log(100.0))
 #: Own errors that the common size is worth, and the number of them after which one counts half.
 PRIOR, HALF_LIFE = 2.0, 4.0
 #: Errors the assumed size is worth, and that size (the mean of facilities).
@@ -106,7 +103,6 @@ def calibrate_annual(
             unseen = 1 - PRIOR_SCORES / reached[-1]
             place = int(np.searchsorted(reached, level / 100 * (reached[-1] + unseen)))
             quantile[level][count == own] = score[order][min(place, len(score) - 1)]
-    quantile = {level: np.minimum(q, FARTHEST / size) for level, q in quantile.items()}
     level_of = np.where(np.isfinite(forecast), forecast, 0.0).sum(axis=(0, 2))
     level_of = level_of / np.maximum(np.isfinite(forecast).sum(axis=(0, 2)), 1)
     return Calibration(size, shape, quantile, True, FLOOR * level_of)
@@ -117,6 +113,7 @@ def _errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArr
     ratio = np.divide(actual, forecast, out=np.ones_like(actual), where=positive)
     size = np.abs(np.log(ratio))
     error = np.minimum(size, FARTHEST)
+    # a value that vanishes or appears is as far off as any counts
     error = np.where(positive, error, np.where(actual == forecast, 0.0, FARTHEST))
     # a slip of the unit says nothing about emissions
     known = np.isfinite(actual) & np.isfinite(forecast) & ~is_slip(size)

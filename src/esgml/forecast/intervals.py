@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 PRIOR = 5.0
 #: Least level of a series near zero, as a share of its usual level.
 FLOOR = 0.3
+#: A band reaches no further than a factor of 100: beyond, scores say nothing of use.
+FARTHEST = float(np.log(100.0))
 #: Step of the adaptive level per window.
 GAMMA = 0.12
 #: Share of a series' own misses in its adaptive level; the rest is that of all series.
@@ -71,6 +73,7 @@ class Calibration:
         """Return lower and upper bounds around forecasts of shape (n, horizon)."""
         reach = (self.quantile[level] * self.size)[:, None] * self.shape[None, : mean.shape[1]]
         if self.relative:
+            reach = np.minimum(reach, FARTHEST)
             # a series that is at zero now may come back to a part of what it was
             upper = np.where(mean > 0, mean, self.floor[:, None]) * np.exp(reach)
             return mean * np.exp(-reach), upper
