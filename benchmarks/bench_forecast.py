@@ -148,7 +148,7 @@ def save(found: dict[str, Any]) -> None:
     for name, result in found.items():
         before = kept.get(name, {})
         kept[name] = {**before, **result}
-        for part in ("peers", "models", "weights"):
+        for part in ("peers", "models"):
             if both := {**before.get(part, {}), **result.get(part, {})}:
                 kept[name][part] = both
     RESULTS.parent.mkdir(exist_ok=True)

@@ -38,7 +38,8 @@ def test_slow_models_are_left_out_of_hourly_data_with_a_reason(make_panel):
 def test_trees_and_networks_are_left_out_of_a_few_rows_but_can_be_asked_for(make_panel):
     chosen, left_out = choose_models(make_panel((400,)), 7)
     assert "lightgbm_direct" not in chosen
-    assert left_out["lightgbm_direct"] == left_out["lstm"] == "needs 500 rows; ask for it by name"
+    assert left_out["lightgbm_direct"] == "needs 500 rows; ask for it by name"
+    assert left_out["lstm"] == "needs 5,000 rows; ask for it by name"
     assert choose_models(make_panel((400,)), 7, "lightgbm_direct")[0][1] == "lightgbm_direct"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from esgml.forecast.combine import BASELINE, combine
+from esgml.forecast.combine import BASELINE, Combination, combine
 
 SHAPE = (8, 3, 5)
 
@@ -86,12 +86,31 @@ def test_perfect_models_are_not_divided_by_zero():
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
 
 
-def test_apply_is_the_weighted_mean():
-    forecasts, actual = with_errors({"a": 1.0, "b": 1.05})
+def test_apply_is_the_weighted_mean_of_roots_above_zero_and_the_weighted_mean_below():
+    found = Combination(("a", "b"), np.array([[0.25, 0.75]]), np.zeros(1, dtype=bool))
+    mixed = found.apply({"a": np.array([[4.0, 0.0, -4.0]]), "b": np.array([[16.0, 16.0, 16.0]])})
+    np.testing.assert_allclose(mixed, [[3.5**2, 3.0**2, 11.0]], rtol=1e-12)
+
+
+def test_a_model_without_weight_may_say_anything():
+    found = Combination(("a", "b"), np.array([[1.0, 0.0]]), np.zeros(1, dtype=bool))
+    one = {"a": np.array([[2.0, 3.0]]), "b": np.array([[-7.0, np.nan]])}
+    np.testing.assert_allclose(found.apply(one), [[2.0, 3.0]], rtol=1e-12)
+
+
+def test_the_naive_is_no_part_of_a_mixture():
+    forecasts, actual = with_errors({BASELINE: 1.0, "a": 1.0, "b": 1.0}, shape=(20, 3, 7))
     found = combine(forecasts, actual)
-    one = {m: f[0] for m, f in forecasts.items()}
-    expected = sum(found.weights[:, m][:, None] * one[name] for m, name in enumerate("ab"))
-    np.testing.assert_allclose(found.apply(one), expected, rtol=1e-12)
+    assert (found.weights[~found.gated, 0] == 0).all()
+
+
+def test_a_lead_of_the_naive_by_chance_does_not_gate():
+    shape, lead = (8, 1, 5), np.array([1.0, -0.9, 0.4, -0.2, 0.1, 0.1, 0.0, 0.1])[:, None, None]
+    actual = np.full(shape, 100.0)
+    forecasts = {BASELINE: actual + 2.0, "a": actual + 2.0 + lead}
+    assert not combine(forecasts, actual).gated.any()
+    forecasts["a"] = actual + 2.0 + np.abs(lead) + 0.3
+    assert combine(forecasts, actual).gated.all()
 
 
 @settings(max_examples=60, deadline=None)

@@ -32,7 +32,10 @@ ANNUAL = (BASELINE, "shrunk_growth")
 MOST_ROWS = {"lean_ridge": 5_000, "lstm": 30_000, "gaussian_process": 60_000}
 #: Fewest rows on which a model is in the pool of its own accord: below, it learns noise, and
 #: a few past windows are too few to find that out.
-FEWEST_ROWS = dict.fromkeys(("lean_ridge", "lightgbm_direct", "gaussian_process", "lstm"), 500)
+FEWEST_ROWS = {
+    **dict.fromkeys(("lean_ridge", "lightgbm_direct", "gaussian_process"), 500),
+    "lstm": 5_000,
+}
 
 
 def choose_models(

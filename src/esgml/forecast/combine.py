@@ -1,4 +1,8 @@
-"""Combining models by how well they did before: weights from past windows only."""
+"""Combining models by how well they did before: weights from past windows only.
+
+The naive forecast is the measure, no part of the mixture: it stands alone where it was better
+beyond chance.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,11 @@ HALF_LIFE = 8.0
 #: Windows after which the weights are trusted half.
 PATIENCE = 2.0
 BASELINE = "seasonal_naive"
+#: Standard errors by which the naive forecast must have done better to stand alone.
+BEYOND_CHANCE = 2.0
+#: Forecasts are averaged as roots: half-way to their geometric mean. Where models differ by much
+#: (it may stand still, or run), the mean lies above what is usual, and a median is asked for.
+ROOT = 0.5
 #: Windows from which the error of the mixture itself is lowered.
 LEAST_STACKED = 3
 #: Least weight it starts from of a model that is not cut off.
@@ -55,17 +64,22 @@ class Combination:
     def apply(
         self, forecasts: dict[str, NDArray[np.float64]], stepped: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
-        """Return the weighted mean of forecasts of shape (n, horizon).
+        """Return the weighted mean of forecasts of shape (n, horizon), as roots above zero.
 
         `stepped` of the same shape says which periods come after the next step of the levels.
         """
         total = np.zeros_like(forecasts[self.models[0]])
+        roots, lowest, most = total, total, total
         for m, name in enumerate(self.models):
             weight = self.weights[:, m][:, None]
             if self.later is not None and stepped is not None:
                 weight = np.where(stepped, self.later[:, m][:, None], weight)
-            total = total + np.where(weight > 0, weight * forecasts[name], 0.0)
-        return total
+            value = np.where(weight > 0, forecasts[name], 0.0)
+            total = total + weight * value
+            roots = roots + weight * np.maximum(value, 0.0) ** ROOT
+            lowest, most = np.minimum(lowest, value), np.maximum(most, weight)
+        # a model that stands alone is not rounded
+        return np.where((lowest < 0) | (most == 1), total, roots ** (1 / ROOT))
 
 
 def combine(
@@ -122,6 +136,11 @@ def _weigh(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float64
     # a series with few windows leans on the pool
     trust = (1 - POOLED) * (count / (count + PATIENCE))[None, :]
     score = (1 - trust) * pooled + trust * relative
+    if BASELINE in models:
+        # only where no other model has a forecast has the naive a part
+        naive = models.index(BASELINE)
+        others = np.isfinite(np.delete(score, naive, axis=0)).any(axis=0)
+        score[naive, others] = np.inf
     best = np.min(np.where(np.isfinite(score), score, np.inf), axis=0)
     ratio = np.where(np.isfinite(score), score / np.maximum(best, 1e-12), np.inf)
     weights = np.where(ratio <= CUTOFF, np.maximum(ratio, 1e-6) ** -POWER, 0.0)
@@ -134,10 +153,9 @@ def _weigh(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float64
         weights = _refine(np.nan_to_num(stack), np.where(known, actual, 0.0), matter, weights)
     gated = np.zeros(n, dtype=bool)
     if BASELINE in models:
-        naive = models.index(BASELINE)
         mixed = np.einsum("nm,mwnh->wnh", weights, np.nan_to_num(stack))
-        combined = _mean(np.where(seen, np.abs(mixed - np.where(seen, actual, 0)), np.nan), (0, 2))
-        gated = (count >= 4) & (_mean(error[naive], axis=(0, 2)) < combined)
+        worse = np.abs(mixed - np.where(seen, actual, 0)) - error[naive]
+        gated = (count >= 4) & _beyond_chance(_mean(np.where(seen, worse, np.nan), axis=2))
         weights[gated] = np.eye(len(models))[naive]
     return Combination(models, weights, gated)
 
@@ -171,6 +189,14 @@ def _refine(
         np.repeat(pooled, n, axis=0),
         OWN_STIFFNESS / np.maximum(count, 0.1),
     )
+
+
+def _beyond_chance(worse: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return for which series differences, shape (windows, n), are above zero beyond chance."""
+    mean = _mean(worse, axis=0)
+    count = np.isfinite(worse).sum(axis=0)
+    error = np.sqrt(_mean((worse - mean) ** 2, axis=0) / np.maximum(count - 1, 1))
+    return np.asarray(mean > BEYOND_CHANCE * error)
 
 
 def _median(values: NDArray[np.float64]) -> float:
