@@ -18,7 +18,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 
@@ -66,42 +66,46 @@ def _parts(value: Any, unit_key: str) -> tuple[float, str]:
     raise ValueError(f"a bare number cannot be compared: give its {unit_key} too")
 
 
-def _checked(value: float) -> float:
-    if not math.isfinite(value) or value < 0 or value > 1e18:
-        raise ValueError("the value must be a finite number from 0 to 1e18")
-    return value
+class _Amount(pydantic.BaseModel):
+    """A number from 0 to 1e18 and what it is counted in, given together or not at all."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    #: The field that says what the number is counted in.
+    counted_in: ClassVar[str]
+    value: float
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        number, unit = _parts(value, cls.counted_in)
+        if not math.isfinite(number) or number < 0 or number > 1e18:
+            raise ValueError("the value must be a finite number from 0 to 1e18")
+        return {"value": number, cls.counted_in: cls._written(unit)}
+
+    @classmethod
+    def _written(cls, unit: str) -> str:
+        return unit
 
 
-class Money(pydantic.BaseModel):
+class Money(_Amount):
     """An amount in one currency; never converted without a rate that the caller gives."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    value: float
+    counted_in = "currency"
     currency: str
 
-    @pydantic.model_validator(mode="before")
     @classmethod
-    def _read(cls, value: Any) -> Any:
-        number, currency = _parts(value, "currency")
-        if not re.fullmatch(r"[A-Za-z]{3}", currency):
-            raise ValueError(f"{currency[:20]!r} is no ISO 4217 currency code such as EUR")
-        return {"value": _checked(number), "currency": currency.upper()}
+    def _written(cls, unit: str) -> str:
+        if not re.fullmatch(r"[A-Za-z]{3}", unit):
+            raise ValueError(f"{unit[:20]!r} is no ISO 4217 currency code such as EUR")
+        return unit.upper()
 
 
-class Quantity(pydantic.BaseModel):
+class Quantity(_Amount):
     """A number and a unit the package knows."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    value: float
+    counted_in = "unit"
     unit: str
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _read(cls, value: Any) -> Any:
-        number, unit = _parts(value, "unit")
-        return {"value": _checked(number), "unit": unit}
 
     def into(self, unit: str) -> float:
         """Return the value in another unit of the same kind."""
