@@ -5,7 +5,7 @@
 The battery table is 20 real house-weeks: houses 1-5, the second full Monday-to-Sunday week of
 October, January, April and July, battery 6.4 kWh / 5 kW, efficiency sqrt(.9) each way, empty at
 the beginning, no condition at the end, export unpaid. "Share" is that of the gain which perfect
-foresight has over the idle battery. Controllers see the four weeks before and nothing ahead
+foresight has over the idle battery. Controllers see the eight weeks before and nothing ahead
 but the tariff. ``--months`` also runs every house-month, ``--learn`` deep Q-learning (five seeds,
 minutes), ``--forecaster`` the controller on the project's own forecaster and its intervals.
 How the controller weighs past days was chosen on houses 6-8.
@@ -91,7 +91,7 @@ def on_own_forecaster(own: list[Any], model: str = "auto") -> tuple[list[Floats]
     """
 
     def run(p: Any) -> Floats:
-        past = p.history
+        past = {name: values[..., -4 * sets.WEEK :] for name, values in p.history.items()}
         before = past["load"].shape[1]
         begin = np.datetime64("2024-01-01T00", "us") + np.timedelta64(p.first_hour - before, "h")
         sight = Foresight.fit(past["load"], past["solar"], begin, 36, every=6, model=model)

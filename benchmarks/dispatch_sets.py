@@ -20,7 +20,7 @@ HOUSES = (1, 2, 3, 4, 5)
 MONTHS = (10, 1, 4, 7)
 WEEK = 168
 #: Days of history a controller is given.
-PAST = 28
+PAST = 56
 #: What the 20 house-weeks cost with an idle battery, as a check of the reading.
 IDLE = (669.26, 363.38)
 
@@ -122,7 +122,7 @@ def months() -> list[slice]:
 def dispatch(
     rows: slice, houses: tuple[int, ...] = HOUSES, price: Floats | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """Return the document of some houses over some rows, with the four weeks before."""
+    """Return the document of some houses over some rows, with up to eight weeks before."""
     _, hour, day = calendar()
     before = slice(max(rows.start - 24 * PAST, 1), rows.start)
     values = tariff() if price is None else price

@@ -195,7 +195,7 @@ class OptimizationTask(Task):
                     f"Tried on the last {WEEKS} weeks of each site with a battery of"
                     f" {_BATTERY['capacity']} kWh; a request may name another.",
                     "Shares are of what perfect foresight gains over an idle battery.",
-                    "Forecasts come from the four weeks before; a site that changed its habits"
+                    "Forecasts come from up to eight weeks before; a site that changed its habits"
                     " yesterday is forecast as it was."
                     if options.model != _POLICY
                     else "A policy decides for cost alone, for a battery and hours like those it"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-WEEK, BEFORE = 168, 168 * 4
+WEEK, BEFORE = 168, 168 * 8
 #: Weeks a controller is tried on, the last ones there are.
 WEEKS = 4
 LOAD, PRICE, SOLAR, CARBON = "load_kwh", "price", "solar_kwh", "carbon_intensity_kg_kwh"
@@ -49,7 +49,7 @@ class Site:
     first_hour: int
 
     def week(self, start: int, store: Store) -> BatteryDispatch:
-        """Return a week as a problem that knows the four weeks before it."""
+        """Return a week as a problem that knows up to eight weeks before it."""
         rows, past = slice(start, start + WEEK), slice(max(0, start - BEFORE), start)
         load, solar = self.load[None, rows], self.solar[None, rows]
         grid = Grid(load - solar, self.price[rows], self.carbon[rows], np.zeros(WEEK))

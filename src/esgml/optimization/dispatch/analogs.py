@@ -24,6 +24,8 @@ class Analogs:
     A past day counts the more, the more recent it is, if it is of the same kind (working
     day or weekend), and the closer its last hours were to the last hours now. Its load is
     moved towards the load of now, its sun scaled towards the sun of now, both fading.
+    Days count less as they get older, for the sun changes; yet old ones are kept, for it is
+    the rare needy evening that says how much to store.
 
     Attributes
     ----------
@@ -41,12 +43,12 @@ class Analogs:
         What is left of the difference to now after each hour.
     """
 
-    days: int = 28
-    recent: float = 20.0
+    days: int = 56
+    recent: float = 15.0
     other_kind: float = 0.8
-    close: float = 1.5
+    close: float = 0.75
     back: int = 12
-    load_keeps: float = 0.3
+    load_keeps: float = 0.15
     sun_keeps: float = 0.45
 
     def paths(
