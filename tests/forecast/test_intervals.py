@@ -155,3 +155,53 @@ def test_no_band_reaches_further_than_a_factor_of_a_hundred():
     low, high = calibrate(forecast, actual, LEVELS, relative=True).bounds(forecast[0], 90)
     assert (high <= 100 * forecast[0] * (1 + 1e-9)).all()
     assert (low >= forecast[0] / 100 * (1 - 1e-9)).all()
+
+
+def stepping(windows=40, n=6, horizon=10, seed=0):
+    """Return past errors five times as large after a step, which comes at any day or not at all."""
+    rng = np.random.default_rng(seed)
+    forecast = np.full((windows, n, horizon), 100.0)
+    stepped = np.arange(horizon) >= rng.integers(0, horizon + 5, windows)[:, None, None]
+    stepped = np.broadcast_to(stepped, forecast.shape)
+    size = np.where(stepped, 0.1, 0.02) * rng.standard_normal(forecast.shape)
+    return forecast, forecast * np.exp(size), stepped
+
+
+def test_bands_know_on_which_side_of_a_step_a_day_lies():
+    forecast, actual, stepped = stepping()
+    covered = {True: [], False: []}
+    for w in range(15, len(actual)):
+        found = calibrate(forecast[:w], actual[:w], LEVELS, relative=True, stepped=stepped[:w])
+        low, high = found.bounds(forecast[w], 80, stepped[w])
+        inside = (actual[w] >= low) & (actual[w] <= high)
+        for side, hits in covered.items():
+            hits.append(inside[stepped[w] == side])
+    for hits in covered.values():
+        assert abs(np.concatenate(hits).mean() - 0.8) < 0.06
+
+
+def test_the_usual_error_of_a_series_hangs_not_on_how_much_was_stepped():
+    forecast, actual, stepped = stepping(80, 2)
+    alike = np.full_like(actual, np.nan)
+    # the second series was seen in windows that lie behind a step, the first in the others
+    behind = stepped[:, 0].all(axis=1)
+    alike[~behind, 0], alike[behind, 1] = actual[~behind, 0], actual[behind, 1]
+    found = calibrate(forecast, alike, LEVELS, relative=True, stepped=stepped)
+    assert found.size[1] / found.size[0] == pytest.approx(1, abs=0.3)
+
+
+def test_the_profile_after_a_step_is_saved():
+    forecast, actual, stepped = stepping(12)
+    found = calibrate(forecast, actual, LEVELS, relative=True, stepped=stepped)
+    again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
+    one = found.select([1]).bounds(forecast[0, [1]], 80, stepped[0, [1]])
+    two = again.select([1]).bounds(forecast[0, [1]], 80, stepped[0, [1]])
+    np.testing.assert_array_equal(one, two)
+
+
+def test_too_few_windows_on_one_side_leave_one_profile():
+    forecast, actual, stepped = stepping(12)
+    found = calibrate(forecast, actual, LEVELS, relative=True, stepped=np.zeros_like(stepped))
+    plain = calibrate(forecast, actual, LEVELS, relative=True)
+    assert found.later is None
+    np.testing.assert_array_equal(found.quantile[80], plain.quantile[80])

@@ -114,7 +114,7 @@ class Ensemble:
         calibration = _for_series(self.calibration, which, self.bottom)
         lower, upper = {}, {}
         for level in self.levels:
-            low, high = calibration.bounds(mean, level)
+            low, high = calibration.bounds(mean, level, stepped)
             lower[level] = np.maximum(low, 0.0) if self.nonnegative else low
             upper[level] = high
         return Forecast(
@@ -247,12 +247,11 @@ def _for_series(calibration: Calibration, which: NDArray[np.int64], bottom: int)
         return np.where(which >= 0, values[which], np.median(values[:bottom]))
 
     quantile = {level: pick(q) for level, q in calibration.quantile.items()}
-    return Calibration(
-        pick(calibration.size),
-        calibration.shape,
-        quantile,
-        calibration.relative,
-        pick(calibration.floor),
+    return replace(
+        calibration,
+        size=pick(calibration.size),
+        quantile=quantile,
+        floor=pick(calibration.floor),
     )
 
 

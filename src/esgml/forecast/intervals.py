@@ -7,14 +7,15 @@ over series after dividing each by its usual size, so short histories borrow fro
 References
 ----------
 Papadopoulos et al. (2002), normalized conformal prediction; Gibbs & Candes (2021), adaptive
-conformal inference. Deviation: the adaptive level of a series moves once per window, partly
-with its own misses and partly with those of all series.
+conformal inference. Deviations: the adaptive level of a series moves once per window, partly
+with its own misses and partly with those of all series; where levels step with the month,
+errors have a profile of their own after the next step.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,8 @@ class Calibration:
         Whether errors are differences of logarithms.
     floor : array, shape (n,)
         Least level that errors of series near zero are measured in.
+    later : array, shape (horizon,), optional
+        What stands in place of `shape` after the next step of the levels.
     """
 
     size: NDArray[np.float64]
@@ -66,12 +69,26 @@ class Calibration:
     quantile: dict[int, NDArray[np.float64]]
     relative: bool
     floor: NDArray[np.float64]
+    later: NDArray[np.float64] | None = None
+
+    def growth(self, horizon: int, stepped: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+        """Return how errors grow over the first steps ahead, shape (n or 1, horizon)."""
+        shape = self.shape[None, :horizon]
+        if self.later is None or stepped is None:
+            return shape
+        return np.where(stepped, self.later[:horizon], shape)
 
     def bounds(
-        self, mean: NDArray[np.float64], level: int
+        self,
+        mean: NDArray[np.float64],
+        level: int,
+        stepped: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return lower and upper bounds around forecasts of shape (n, horizon)."""
-        reach = (self.quantile[level] * self.size)[:, None] * self.shape[None, : mean.shape[1]]
+        """Return lower and upper bounds around forecasts of shape (n, horizon).
+
+        `stepped` of the same shape says which periods come after the next step of the levels.
+        """
+        reach = (self.quantile[level] * self.size)[:, None] * self.growth(mean.shape[1], stepped)
         if self.relative:
             reach = np.minimum(reach, FARTHEST)
             # a series that is at zero now may come back to a part of what it was
@@ -84,9 +101,7 @@ class Calibration:
         """Return the calibration of the series numbered `which`."""
         places = list(which)
         quantile = {level: q[places] for level, q in self.quantile.items()}
-        return Calibration(
-            self.size[places], self.shape, quantile, self.relative, self.floor[places]
-        )
+        return replace(self, size=self.size[places], quantile=quantile, floor=self.floor[places])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration as JSON values."""
@@ -96,6 +111,7 @@ class Calibration:
             "quantile": {str(k): pack(v) for k, v in self.quantile.items()},
             "relative": self.relative,
             "floor": pack(self.floor),
+            "later": None if self.later is None else pack(self.later),
         }
 
     @classmethod
@@ -107,6 +123,7 @@ class Calibration:
             {int(k): unpack(v) for k, v in value["quantile"].items()},
             bool(value["relative"]),
             unpack(value["floor"]),
+            unpack(value["later"]) if value.get("later") else None,
         )
 
 
@@ -116,6 +133,7 @@ def calibrate(
     levels: Sequence[int],
     *,
     relative: bool,
+    stepped: NDArray[np.bool_] | None = None,
 ) -> Calibration:
     """Learn from past windows how far to reach.
 
@@ -127,6 +145,9 @@ def calibrate(
         Interval levels in percent.
     relative : bool
         Take errors as differences of logarithms; all values must be positive.
+    stepped : array of bool, shape (windows, n, horizon), optional
+        Periods after a step of the levels. The level is known before it and not after it, and
+        how much of a window lies after it changes from window to window.
 
     Returns
     -------
@@ -140,8 +161,9 @@ def calibrate(
         level: np.full(error.shape[1], rate) for level, rate in wanted.items()
     }
     for w in range(WARM_UP, windows):
-        state = _state(error[:w], miss, relative, floor)
-        scaled = error[w] / np.maximum(state.size[:, None] * state.shape[None, :], 1e-12)
+        state = _state(error[:w], miss, relative, floor, stepped)
+        growth = state.growth(error.shape[2], None if stepped is None else stepped[w])
+        scaled = error[w] / np.maximum(state.size[:, None] * growth, 1e-12)
         seen = np.isfinite(scaled)
         if not seen.any():
             continue
@@ -152,7 +174,7 @@ def calibrate(
             own = np.where(count > 0, beyond.sum(axis=1) / np.maximum(count, 1), overall)
             outside = OWN * own + (1 - OWN) * overall
             miss[level] = np.clip(miss[level] + GAMMA * (target - outside), 0.005, 0.6)
-    return _state(error, miss, relative, floor)
+    return _state(error, miss, relative, floor, stepped)
 
 
 def complete(calibration: Calibration, usual: NDArray[np.float64]) -> Calibration:
@@ -178,7 +200,7 @@ def complete(calibration: Calibration, usual: NDArray[np.float64]) -> Calibratio
         # in units of the mean absolute value of a normal error
         normal = 1.2533 * NormalDist().inv_cdf(0.5 + level / 200)
         quantile[level] = np.nan_to_num(values, nan=normal)
-    return Calibration(size, calibration.shape, quantile, calibration.relative, calibration.floor)
+    return replace(calibration, size=size, quantile=quantile)
 
 
 def _typical(forecast: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -218,27 +240,28 @@ def _state(
     miss: Mapping[int, NDArray[np.float64]],
     relative: bool,
     floor: NDArray[np.float64],
+    stepped: NDArray[np.bool_] | None,
 ) -> Calibration:
-    windows, n, horizon = error.shape
+    windows, n, _ = error.shape
+    seen = np.isfinite(error)
     age = np.arange(windows)[::-1]
-    decay = 0.5 ** (age / HALF_LIFE)
-    weight = np.where(np.isfinite(error), decay[:, None, None], 0.0)
-    value = np.where(np.isfinite(error), error, 0.0)
-    # the series' own mean error, shrunk to the pooled one
-    of_window, total_of_window = weight.sum(axis=2), (weight * value).sum(axis=2)
-    count, total = of_window.sum(axis=0), total_of_window.sum(axis=0)
-    own = np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
-    pooled = float(np.nanmedian(own)) if np.isfinite(own).any() else np.nan
-    size = np.where(count > 0, (total + PRIOR * pooled) / (count + PRIOR), pooled)
-    # an error is measured by the others of its series: by itself too, a large one would look small
-    others = (total - total_of_window + PRIOR * pooled) / (count - of_window + PRIOR)
-    scaled = value / np.maximum(others, 1e-12)[:, :, None]
-    by_step = weight.sum(axis=(0, 1))
-    mean_step = np.divide(
-        (weight * scaled).sum(axis=(0, 1)), by_step, out=np.ones(horizon), where=by_step > 0
-    )
-    shape = _rising(mean_step, by_step)
-    scaled = scaled / shape
+    weight = np.where(seen, (0.5 ** (age / HALF_LIFE))[:, None, None], 0.0)
+    value = np.where(seen, error, 0.0)
+    size, others = _sizes(weight, value)
+    scaled = value / others
+    shape, later = _profile(weight, scaled)[0], None
+    profile = shape
+    if stepped is not None:
+        after = stepped[:windows]
+        parts = [weight * ~after, weight * after]
+        if all((part > 0).any(axis=(1, 2)).sum() >= WARM_UP for part in parts):
+            (shape, before), (later, level) = (_profile(part, scaled) for part in parts)
+            later = later * (level / before if before > 0 else 1.0)
+            profile = np.where(after, later, shape)
+            # what is usual for a series must not hang on how much of its windows was stepped
+            size, others = _sizes(weight, value / profile)
+            scaled = value / others
+    scaled = scaled / profile
     order = np.argsort(scaled[weight > 0], kind="stable")
     ranked, mass = scaled[weight > 0][order], np.cumsum(weight[weight > 0][order])
     quantile = {}
@@ -253,7 +276,36 @@ def _state(
     levels = sorted(quantile)
     for small, large in itertools.pairwise(levels):
         quantile[large] = np.maximum(quantile[large], quantile[small])  # nested intervals
-    return Calibration(size, shape, quantile, relative, floor)
+    return Calibration(size, shape, quantile, relative, floor, later)
+
+
+def _sizes(
+    weight: NDArray[np.float64], value: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean error of each series, shrunk to the pooled one, and that of the others.
+
+    The latter, shape (windows, n, 1), is what an error is measured by, the other errors of its
+    series: by itself too, a large one would look small.
+    """
+    of_window, total_of_window = weight.sum(axis=2), (weight * value).sum(axis=2)
+    count, total = of_window.sum(axis=0), total_of_window.sum(axis=0)
+    own = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    pooled = float(np.nanmedian(own)) if np.isfinite(own).any() else np.nan
+    size = np.where(count > 0, (total + PRIOR * pooled) / (count + PRIOR), pooled)
+    others = (total - total_of_window + PRIOR * pooled) / (count - of_window + PRIOR)
+    return size, np.maximum(others, 1e-12)[:, :, None]
+
+
+def _profile(
+    weight: NDArray[np.float64], scaled: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Return how errors grow with the step ahead, mean 1, and their mean size."""
+    by_step, total = weight.sum(axis=(0, 1)), (weight * scaled).sum(axis=(0, 1))
+    if by_step.sum() == 0:
+        return np.ones(len(by_step)), 1.0
+    usual = np.full(len(by_step), total.sum() / by_step.sum())
+    profile = _rising(np.divide(total, by_step, out=usual, where=by_step > 0), by_step)
+    return profile, float((total / profile).sum() / by_step.sum())
 
 
 def _rising(mean_step: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

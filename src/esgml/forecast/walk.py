@@ -106,7 +106,8 @@ def walk_forward(
         level = np.abs(final[w]).mean(axis=1)
         unknown = np.full(len(level), np.nan)
         usual = np.divide(backtest.naive_error[w], level, out=unknown, where=level > 0)
-        return complete(calibrate(final[rows], known[rows], levels, relative=relative), usual)
+        found = calibrate(final[rows], known[rows], levels, relative=relative, stepped=steps(rows))
+        return complete(found, usual)
 
     moments = np.unique(origin[~np.isnat(origin)])
     for moment in moments:
@@ -129,7 +130,7 @@ def walk_forward(
             if w >= backtest.plan.calibrating:
                 calibration = measure(known, w)
                 for level in levels:
-                    low, high = calibration.bounds(final[w], level)
+                    low, high = calibration.bounds(final[w], level, steps(w))
                     lower[level][w, chosen], upper[level][w, chosen] = low[chosen], high[chosen]
     if nonnegative:
         lower = {level: np.maximum(bound, 0.0) for level, bound in lower.items()}
