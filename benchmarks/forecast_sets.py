@@ -56,7 +56,10 @@ def cases(names: tuple[str, ...] = ()) -> list[Case]:
         "buildings_daily": lambda: Case(
             "buildings_daily", _buildings(data), 7, 16, 7, 0.68, wanted_total=0.78
         ),
-        "steel_daily": lambda: Case("steel_daily", _steel(data), 7, 12, 7, 0.75),
+        "steel_daily": lambda: Case("steel_daily", _steel(data, "co2_t"), 7, 12, 7, 0.75),
+        "steel_daily_energy": lambda: Case(
+            "steel_daily_energy", _steel(data, "kwh"), 7, 12, 7, 0.75
+        ),
     }
     return [make() for name, make in makers.items() if not names or name in names]
 
@@ -93,7 +96,7 @@ def _buildings(data: Path) -> Panel:
     return _panel(daily, "scope2_kg", weather)
 
 
-def _steel(data: Path) -> Panel:
+def _steel(data: Path, target: str) -> Panel:
     frame = pl.read_csv(
         data / "steel_plant_15min.csv", infer_schema_length=None, encoding="utf8-lossy"
     )
@@ -106,4 +109,4 @@ def _steel(data: Path) -> Panel:
         .with_columns(pl.lit("steel").alias("entity"))
         .sort("timestamp")
     )
-    return _panel(daily, "co2_t")
+    return _panel(daily, target)

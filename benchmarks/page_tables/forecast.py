@@ -15,7 +15,8 @@ TITLES = {
     "grids_hourly_us": "US grids, hourly",
     "china_daily": "China by sector, daily",
     "buildings_daily": "buildings, daily",
-    "steel_daily": "steel plant, daily",
+    "steel_daily": "steel plant, daily, CO2",
+    "steel_daily_energy": "steel plant, daily, energy",
 }
 ANNUAL = {
     "facilities": "facilities",
