@@ -149,7 +149,10 @@ def save(found: dict[str, Any]) -> None:
         before = kept.get(name, {})
         kept[name] = {**before, **result}
         for part in ("peers", "models"):
-            if both := {**before.get(part, {}), **result.get(part, {})}:
+            earlier, now = before.get(part, {}), result.get(part, {})
+            # a peer that is not installed here says why; what it scored elsewhere stays
+            absent = {p for p, one in now.items() if isinstance(one, dict) and "reason" in one}
+            if both := {**earlier, **{p: now[p] for p in now if p not in absent & set(earlier)}}:
                 kept[name][part] = both
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
