@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from forecast_sets import folder
+from benchmarks.forecast_sets import folder
 
 from esgml.core.frames import SeriesSpec
 from esgml.core.panel import Panel

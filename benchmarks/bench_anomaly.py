@@ -23,9 +23,9 @@ from unittest import mock
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from anomaly_sets import Labelled, boiler, data_folder, meters, nab
+from benchmarks.anomaly_sets import Labelled, boiler, data_folder, meters, nab
 
 import esgml.anomaly.watch as watch_module
 from esgml.anomaly.alarm import AlarmSettings

@@ -21,12 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import bench_dqn
-import dispatch_front
-import dispatch_sets as sets
 import numpy as np
+from benchmarks import bench_dqn, dispatch_front
+from benchmarks import dispatch_sets as sets
 from numpy.typing import NDArray
 
 from esgml.core import catalog

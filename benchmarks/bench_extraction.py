@@ -27,10 +27,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from extraction_runs import first_runs, pooled
-from extraction_sample import articles, draw
+from benchmarks.extraction_runs import first_runs, pooled
+from benchmarks.extraction_sample import articles, draw
 
 from esgml.regulatory.document import read
 from esgml.regulatory.numerals import decimal_comma, value_of

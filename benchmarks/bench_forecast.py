@@ -22,12 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from annual_sets import run as run_annual
-from forecast_sets import Case, cases
-from peers import run_peers
-from smallest_coverage import by_chance
+from benchmarks.annual_sets import run as run_annual
+from benchmarks.forecast_sets import Case, cases
+from benchmarks.peers import run_peers
+from benchmarks.smallest_coverage import by_chance
 
 from esgml.forecast.backtest import Checkpoint
 from esgml.forecast.evaluate import evaluate

@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import polars as pl
-from annual_sets import facilities, panel_of
-from forecast_sets import cases, folder
+from benchmarks.annual_sets import facilities, panel_of
+from benchmarks.forecast_sets import cases, folder
 
 from esgml.core.frames import SeriesSpec
 from esgml.core.panel import Future, Panel

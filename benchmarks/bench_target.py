@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import polars as pl
-from annual_sets import companies, facilities, panel_of
-from forecast_sets import folder
+from benchmarks.annual_sets import companies, facilities, panel_of
+from benchmarks.forecast_sets import folder
 
 from esgml.forecast.annual import AnnualHistory, annual_histories
 from esgml.forecast.target_calibration import Shape, record

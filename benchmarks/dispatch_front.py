@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import dispatch_sets as sets
 import numpy as np
+from benchmarks import dispatch_sets as sets
 
 from esgml.optimization import library
 from esgml.optimization.genetic.hypervolume import hypervolume

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-FIRST_RUNS = Path(__file__).parent / "results" / "extraction_first_runs.json"
+from benchmarks.kept import kept
 
 
 def first_runs() -> dict[str, Any]:
     """Return the first runs by sample."""
-    return dict(json.loads(FIRST_RUNS.read_text(encoding="utf-8"))["samples"])
+    return dict(kept("extraction_first_runs/samples"))
 
 
 def pooled(kind: str) -> dict[str, Any]:

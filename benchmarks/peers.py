@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from forecast_sets import Case
+from benchmarks.forecast_sets import Case
 
 from esgml.core.panel import Future, Panel
 from esgml.forecast.metrics import wape

@@ -1,25 +1,7 @@
 """The extractor against passages annotated by reading, before there was an extractor."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def bench():
-    path = list(sys.path)
-    spec = importlib.util.spec_from_file_location(
-        "bench_extraction", FOLDER / "bench_extraction.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path[:] = path
-    return module
-
+from benchmarks import bench_extraction as bench
 
 COUNTED = [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19, 18),
            ("5", 40, 55, 71), ("6", 40, 44, 69), ("7", 39, 57, 56),
@@ -27,7 +9,7 @@ COUNTED = [("1", 50, 76, 27), ("2", 25, 29, 10), ("3", 26, 40, 19), ("4", 22, 19
 
 
 @pytest.mark.parametrize(("sample", "passages", "times", "quantities"), COUNTED)
-def test_annotations_are_where_they_say(bench, sample, passages, times, quantities):
+def test_annotations_are_where_they_say(sample, passages, times, quantities):
     found = bench.passages(sample)
     assert len(found) == passages
     assert sum(len(one["timeline"]) for one in found) == times
@@ -43,18 +25,18 @@ def test_annotations_are_where_they_say(bench, sample, passages, times, quantiti
 
 @pytest.mark.parametrize("kind", ["timeline", "thresholds"])
 @pytest.mark.parametrize("sample", ["1", "2", "3", "4", "5", "6", "7", "8"])
-def test_recall_and_precision_hold(bench, sample, kind):
+def test_recall_and_precision_hold(sample, kind):
     score = bench.score(sample, kind, bench.extracted)
     assert score["recall"] >= bench.TARGET and score["precision"] >= bench.TARGET
 
 
 @pytest.mark.parametrize("sample", ["5", "6", "7", "8"])
-def test_recall_and_precision_of_duties_hold(bench, sample):
+def test_recall_and_precision_of_duties_hold(sample):
     score = bench.score(sample, "duties", bench.extracted)
     assert score["recall"] >= bench.TARGET and score["precision"] >= bench.TARGET
 
 
-def test_what_another_reader_could_leave_out_counts_neither_way(bench):
+def test_what_another_reader_could_leave_out_counts_neither_way():
     spare, plain = ("P1Y", 0, 5, {"optional": True}), ("P2Y", 10, 15, {})
     found = ("P1Y", 1, 4, {}), ("P3Y", 2, 4, {}), ("P9Y", 30, 34, {})
     pairs, missed, extra = bench.without_optional(
@@ -64,12 +46,12 @@ def test_what_another_reader_could_leave_out_counts_neither_way(bench):
 
 
 @pytest.mark.parametrize("kind", ["timeline", "thresholds"])
-def test_the_first_runs_reached_the_target(bench, kind):
+def test_the_first_runs_reached_the_target(kind):
     assert bench.pooled(kind)["recall"] >= bench.TARGET
     assert bench.pooled(kind)["precision"] >= bench.TARGET
 
 
-def test_the_scorer_counts_each_item_once(bench):
+def test_the_scorer_counts_each_item_once():
     wanted = [("P2M", 0, 5, {}), ("P2M", 10, 15, {})]
     pairs, missed, extra = bench.match(wanted, [("P2M", 3, 12, {}), ("P1M", 10, 15, {})])
     assert len(pairs) == 1 and len(missed) == 1 and len(extra) == 1

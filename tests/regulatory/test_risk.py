@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from esgml.core.errors import DataError, EsgmlError, NotFoundError, UsageError
 from esgml.regulatory.activities import ACTIVITIES
-from esgml.regulatory.applicability import assess, decide
+from esgml.regulatory.applicability import assess
+from esgml.regulatory.decision import decide
 from esgml.regulatory.knowledge import knowledge
 from esgml.regulatory.organization import Organization, organization
 from esgml.regulatory.readiness import metrics_in, with_tables

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from esgml.checks.battery import BrokenError, Checks
 from esgml.core.errors import GateError
-from esgml.regulatory.applicability import assess, reasons
+from esgml.regulatory.applicability import assess
 from esgml.regulatory.facts import Fact, Regulation
 from esgml.regulatory.fields import FIELDS
 from esgml.regulatory.knowledge import Knowledge, knowledge
 from esgml.regulatory.organization import organization
 from esgml.regulatory.predicates import Condition, Predicate
+from esgml.regulatory.reasons import reasons
 
 #: An organization that says nothing.
 NOTHING = organization({})

@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from esgml.regulatory.applicability import missing
+from esgml.regulatory.reasons import missing
 
 if TYPE_CHECKING:
     from esgml.regulatory.risk import Assessed

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from esgml.core.errors import UsageError
-from esgml.regulatory.applicability import Applicability, as_dict, assess, year_start
+from esgml.regulatory.applicability import as_dict, assess, year_start
+from esgml.regulatory.decision import Applicability
 from esgml.regulatory.facts import SANCTIONS, Fact
 from esgml.regulatory.knowledge import Knowledge, knowledge
 from esgml.regulatory.organization import Organization
