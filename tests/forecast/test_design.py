@@ -140,3 +140,14 @@ def test_selecting_and_dropping(make_panel):
     bare = design.without(design.ahead)
     assert not set(bare.names) & set(design.ahead)
     np.testing.assert_array_equal(bare.column("lag_1"), design.column("lag_1"))
+
+
+@pytest.mark.parametrize("code", ["D", "h"])
+def test_a_covariate_never_given_leaves_only_missing_features(make_panel, code):
+    panel = make_panel((200, 200), code=code)
+    never = replace(panel, known=np.full_like(panel.known, np.nan))
+    design = build_design(never, HORIZON, log=True, future=never.future(HORIZON))
+    ahead = [design.names.index(name) for name in design.ahead]
+    assert ahead and np.isnan(design.x[:, ahead]).all()
+    others = build_design(panel, HORIZON, log=True, future=panel.future(HORIZON))
+    np.testing.assert_array_equal(design.without(design.ahead).x, others.without(others.ahead).x)

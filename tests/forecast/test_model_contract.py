@@ -15,7 +15,7 @@ QUICK = {"epochs": 2, "members": 1}
 
 
 def test_number_of_checks_is_pinned():
-    assert len(ForecasterBattery.names()) == 22
+    assert len(ForecasterBattery.names()) == 23
 
 
 @pytest.mark.parametrize("name", catalog.names("forecast"))

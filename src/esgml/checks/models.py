@@ -248,6 +248,17 @@ class ForecasterBattery(Battery["TimeSeriesModel"]):
             "no covariates in the future",
         )
 
+    def check_missing_is_not_zero(self) -> None:
+        """Take a covariate that is never given as missing, not as the zero of its unit."""
+        results = []
+        for offset in (0.0, 300.0):  # the same weather in degrees Celsius and in kelvins
+            shifted = replace(self.panel, known=self.panel.known + offset)
+            model = self.build().train(shifted, horizon=HORIZON, seed=1)
+            never = replace(self.panel, known=np.full_like(self.panel.known, np.nan))
+            results.append(model.predict(never, self.panel.future(HORIZON)))
+        gap = np.abs(results[1] - results[0]).mean() / np.abs(results[0]).mean()
+        require(gap < 0.02, f"a covariate never given moves the forecast by {gap:.0%}")
+
     def check_nothing_to_learn(self) -> None:
         """Refuse a panel without a single value."""
         empty = replace(self.panel, values=np.full(self.panel.rows, np.nan))

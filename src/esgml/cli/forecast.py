@@ -69,7 +69,8 @@ def forecast(
         scores = evaluation.scores
     future, assumed = complete_future(panel, given, horizon or ensemble.horizon)
     if assumed:
-        note(f"note: no future values of {', '.join(assumed)}: the last season is repeated.")
+        instead = "they are missing" if panel.frequency.code == "D" else "the last season stands in"
+        note(f"note: no future values of {', '.join(assumed)}: {instead}.")
     result = ensemble.forecast(panel, future)
     write_report(workspace / "reports" / "forecast.json", panel, result)
     rows = result.to_frame()

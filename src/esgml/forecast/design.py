@@ -339,7 +339,8 @@ def _series_design(
     before_known = len(f)
     for c, name in enumerate(panel.known_names):
         column = known[:, c]
-        usual = fill(column, season) if np.isfinite(column).any() else np.zeros(len(column))
+        # never given is missing, not zero: zero degrees would be a forecast of great cold
+        usual = fill(column, season) if np.isfinite(column).any() else column
         ahead = _Past(usual)
         recent = ahead.mean(o, season)
         f[name] = column[r]

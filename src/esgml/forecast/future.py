@@ -1,4 +1,4 @@
-"""The periods to forecast: given covariates where there are any, else the last season again."""
+"""The periods to forecast: covariates as they are given, and what stands in for the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def complete_future(
     panel: Panel, given: Future | None, horizon: int
 ) -> tuple[Future, tuple[str, ...]]:
-    """Return the next `horizon` periods with every known covariate filled in.
+    """Return the next `horizon` periods with the known covariates that are given for them.
+
+    A value that is not given is taken from one season before: the weather of yesterday, of
+    the same month. With daily data it stays missing, for a season is a week there, and the
+    weather of last Monday says less than the usual one, which is what models take then.
 
     Parameters
     ----------
@@ -30,8 +34,7 @@ def complete_future(
     -------
     future : Future
     assumed : tuple of str
-        Covariates for which some value was not given, so that the value one season before
-        was used.
+        Covariates for which some value was not given.
     """
     future = panel.future(horizon)
     known = future.known.copy()
@@ -41,6 +44,8 @@ def complete_future(
     assumed = tuple(
         name for c, name in enumerate(panel.known_names) if not np.isfinite(known[:, :, c]).all()
     )
+    if panel.frequency.code == "D":
+        return Future(future.time, known, panel.known_names), assumed
     season = panel.frequency.season
     for i in range(len(panel)):
         past = panel.known[panel.rows_of(i)]

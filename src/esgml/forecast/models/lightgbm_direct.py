@@ -55,6 +55,9 @@ class LightGBMDirect(TimeSeriesModel):
         age = design.age(panel)
         self.dropped_ = unhelpful_covariates(design, age)
         design = design.without(self.dropped_)
+        # trees read a missing value as zero where training never met one
+        gapless = np.isfinite(design.x).all(axis=0)
+        self.usual_ = np.where(gapless, np.median(design.x, axis=0), np.nan)
         x = self._columns(design, panel)
         z = np.clip(design.z, -5, 8)
         settings = {
@@ -91,7 +94,8 @@ class LightGBMDirect(TimeSeriesModel):
         """Return the features with the number of the series; NaN for one not trained on."""
         place = {tuple(key): float(i) for i, key in enumerate(self.keys_)}
         number = np.array([place.get(tuple(key), np.nan) for key in panel.keys])
-        return np.column_stack([design.x, number[design.series]])
+        x = np.where(np.isnan(design.x), self.usual_, design.x)
+        return np.column_stack([x, number[design.series]])
 
     def _predict(self, history: Panel, future: Future) -> NDArray[np.float64]:
         design = build_design(history, future.horizon, log=self.log_, future=future)
@@ -100,7 +104,13 @@ class LightGBMDirect(TimeSeriesModel):
         return design.to_target(z).reshape(len(history), -1)
 
     def _dump(self) -> Files:
-        state = dump_state(self, log=self.log_, keys=self.keys_, dropped=list(self.dropped_))
+        state = dump_state(
+            self,
+            log=self.log_,
+            keys=self.keys_,
+            dropped=list(self.dropped_),
+            usual=self.usual_,
+        )
         texts = {
             f"{objective}.txt": text.encode()
             for objective, text in zip(_OBJECTIVES, self.text_, strict=True)
@@ -111,5 +121,6 @@ class LightGBMDirect(TimeSeriesModel):
         state: dict[str, Any] = restore_state(self, files)
         self.log_, self.keys_ = bool(state["log"]), state["keys"]
         self.dropped_ = tuple(state["dropped"])
+        self.usual_ = state.get("usual", np.array(np.nan))  # older bundles have none
         self.text_ = [files[f"{objective}.txt"].decode() for objective in _OBJECTIVES]
         self._read()
