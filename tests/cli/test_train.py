@@ -110,6 +110,11 @@ def test_the_table_has_the_naive_baseline_beside_each_metric(capsys):
     out = capsys.readouterr().out
     assert "0.100" in out and "0.200" in out and "+50.0%" in out
     assert "80 %: 79.0%" in out
+    shares = {"wape": 0.1, "accuracy": 0.9, "within_10pct": 0.8}
+    naive = {"wape": 0.2, "accuracy": 0.8, "within_10pct": 0.4}
+    show(TrainingReport((TrainedModel("t", "t", "3", "m", {**shares, "naive": naive}, 1.5),)))
+    out = capsys.readouterr().out
+    assert "+12.5%" in out and "+100.0%" in out  # more accuracy is better
     rising = {"primary": "f1", "higher_is_better": True, "f1": 0.6, "naive": {"f1": 0.5}}
     show(TrainingReport((TrainedModel("t", "t", "3", "m", rising, 1.5),)))
     assert "+20.0%" in capsys.readouterr().out

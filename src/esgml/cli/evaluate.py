@@ -12,7 +12,13 @@ from esgml.cli.output import note, table, write_json
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+EXAMPLES = options.examples(
+    "esgml evaluate sites.csv --target scope2_kg --known temperature --horizon 7 --windows 12",
+    "esgml evaluate sites.csv --target scope2_kg --compare",
+)
+
+
+@app.command(epilog=EXAMPLES)
 def evaluate(
     data: options.Data,
     task: Annotated[str, typer.Option(help="What to evaluate: emissions.")] = "emissions",

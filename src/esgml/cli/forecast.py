@@ -12,18 +12,29 @@ from esgml.cli.output import note, number, table, write_json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+EXAMPLES = options.examples(
+    "esgml forecast sites.csv --target scope2_kg --known temperature --horizon 14",
+    "esgml forecast sites.csv --version champion --output forecast.csv",
+    "esgml forecast sites.csv --target scope1_kg,scope2_kg --hierarchy company --explain",
+)
 
-@app.command()
+
+@app.command(epilog=EXAMPLES)
 def forecast(
     data: options.Data,
     horizon: Annotated[int | None, typer.Option(min=1, help="Periods ahead.")] = None,
-    levels: options.Levels = "80,90",
+    levels: Annotated[
+        str,
+        typer.Option(help="Interval levels in percent; 80,90, or those VERSION was trained for."),
+    ] = "",
     version: Annotated[
         str, typer.Option(help="Registered version or alias to use; empty = fit on DATA.")
     ] = "",
     name: Annotated[str, typer.Option(help="Registered model, with --version.")] = "emissions",
     model: Annotated[str, typer.Option(help="auto, or the name of one model.")] = "auto",
-    output: Annotated[Path | None, typer.Option(help="Write rows to this CSV or Parquet.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write rows to this CSV, Parquet or JSON.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="What moved each forecast.")] = False,
     entity: options.Entity = "entity",
     time: options.Time = "timestamp",
@@ -35,44 +46,52 @@ def forecast(
     workspace: options.Workspace = options.DEFAULT_WORKSPACE,
     as_json: options.Json = False,
 ) -> None:
-    """Forecast every series of DATA beyond its end, and the sums of its hierarchy."""
-    from esgml.core.errors import UsageError
+    """Forecast every series of DATA beyond its end, and the sums of its hierarchy.
+
+    Models are weighed and fitted on DATA, which takes minutes; with --version a trained model
+    answers at once, for the targets and covariates it was trained on. The result is also what
+    the dashboard of `esgml serve` shows.
+    """
     from esgml.core.settings import Settings
     from esgml.data.load import load
     from esgml.data.panels import to_panel
     from esgml.forecast.ensemble import Ensemble, fit_ensemble
     from esgml.forecast.explain import explain as explain_forecast
     from esgml.forecast.future import complete_future
-    from esgml.forecast.report import write_report, write_rows
+    from esgml.forecast.report import check_output, write_rows
+    from esgml.forecast.request import encode
+    from esgml.training.story import write_forecast
 
-    if output is not None and output.suffix.lower() not in (".csv", ".parquet"):
-        raise UsageError("--output must end in .csv or .parquet.", where=str(output))
-    loaded = load(data, options.series_spec(entity, time, target, known, hierarchy))
+    check_output(output)
+    settings = Settings(workspace=workspace)
+    spec = options.series_spec(entity, time, target, known, hierarchy)
+    wanted = options.levels(levels) if levels or not version else ()
+    trained = None
+    if version:
+        from esgml.registry.registry import ModelRegistry
+
+        trained = Ensemble.from_files(ModelRegistry(settings).get(name, version).files)
+        spec = trained.roles(spec)
+    loaded = load(data, spec)
     for fault in loaded.report.faults:
         note(f"{fault.severity}: {fault.code}: {fault.message}")
     panel, given = to_panel(loaded.frame, loaded.spec)
     scores = None
-    if version:
-        from esgml.registry.registry import ModelRegistry
-
-        settings = Settings(workspace=workspace)
-        ensemble = Ensemble.from_files(ModelRegistry(settings).get(name, version).files)
+    if trained is not None:
+        ensemble = trained
     else:
         ensemble, evaluation = fit_ensemble(
-            panel,
-            horizon=horizon,
-            levels=options.levels(levels),
-            model=model,
-            seed=seed,
-            threads=threads,
+            panel, horizon=horizon, levels=wanted, model=model, seed=seed, threads=threads
         )
         scores = evaluation.scores
     future, assumed = complete_future(panel, given, horizon or ensemble.horizon)
     if assumed:
         instead = "they are missing" if panel.frequency.code == "D" else "the last season stands in"
         note(f"note: no future values of {', '.join(assumed)}: {instead}.")
-    result = ensemble.forecast(panel, future)
-    write_report(workspace / "reports" / "forecast.json", panel, result)
+    result = ensemble.forecast(panel, future).at(wanted or ensemble.levels)
+    title = f"Forecast of {', '.join(loaded.spec.targets)}"
+    answer = encode(result, result.levels)["forecasts"]
+    write_forecast(settings, ensemble.shown(panel), answer, title=title)
     rows = result.to_frame()
     if output is not None:
         write_rows(output, rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace
+from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace, examples
 from esgml.cli.output import note, table, write_json
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="The registry: what was trained, how good it is, what is released.",
+    epilog=examples(
+        "esgml models list",
+        "esgml models compare emissions 1 2",
+        "esgml models promote emissions 2 --reason 'better on all sites'",
+        "esgml models export emissions --format bundle --output emissions-1",
+    ),
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the model.")]

@@ -30,6 +30,11 @@ Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 DEFAULT_WORKSPACE = Path(".esgml")
 
 
+def examples(*commands: str) -> str:
+    """Return the end of a help page: commands as they are typed."""
+    return "Examples:\n\n" + "\n\n".join(commands)
+
+
 def split(text: str) -> tuple[str, ...]:
     """Split a comma-separated option."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace
+from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace, examples
 from esgml.cli.output import note, write_json
 
 if TYPE_CHECKING:
@@ -63,7 +63,13 @@ def work(settings: Settings, listener: socket.socket, drain: float, on_ready: An
         log.close()
 
 
-@app.command()
+EXAMPLES = examples(
+    "esgml serve --port 8080",
+    "ESGML_API_TOKEN=... esgml serve --host 0.0.0.0 --workers 2",
+)
+
+
+@app.command(epilog=EXAMPLES)
 def serve(
     host: Annotated[str, typer.Option(help="Address; loopback where omitted.")] = "",
     port: Annotated[

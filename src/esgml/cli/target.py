@@ -16,6 +16,7 @@ from esgml.cli.options import (
     Seed,
     Time,
     Workspace,
+    examples,
     series_spec,
 )
 from esgml.cli.output import note, table, write_json
@@ -24,7 +25,12 @@ from esgml.core.figures import figure
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+EXAMPLES = examples(
+    "esgml target sites.csv --base-year 2022 --target-year 2030 --reduction 42",
+)
+
+
+@app.command(epilog=EXAMPLES)
 def target(
     data: Data,
     base_year: Annotated[int, typer.Option("--base-year", help="Year the reduction counts from.")],

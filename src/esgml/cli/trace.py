@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace
+from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace, examples
 from esgml.cli.output import write_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,13 @@ def _asked(record: Record) -> str:
     return f"{', '.join(sorted(asked))} ({len(record.request):,} bytes)"
 
 
-@app.command()
+EXAMPLES = examples(
+    "esgml trace f24db4cb9a335257c3cd9f57c7b42e38",
+    "esgml trace ID --bundle emissions-1 --json",
+)
+
+
+@app.command(epilog=EXAMPLES)
 def trace(
     prediction: Annotated[str, typer.Argument(metavar="ID", help="The prediction_id.")],
     bundle: Annotated[

@@ -20,7 +20,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MOST_SHOWN = 4
 
 
-@app.command()
+EXAMPLES = options.examples(
+    "esgml train sites.csv --target scope1_kg,scope2_kg --known temperature,holiday",
+    "esgml train sites.csv --task emissions --model ridge --horizon 14 --workspace work",
+)
+
+
+@app.command(epilog=EXAMPLES)
 def train(
     data: options.Data,
     task: Annotated[str, typer.Option(help="Tasks, comma-separated, or all.")] = "all",

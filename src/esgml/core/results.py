@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from esgml.core.errors import UsageError
 from esgml.core.panel import SeriesKey
 
 if TYPE_CHECKING:
@@ -48,6 +50,23 @@ class Forecast:
     def levels(self) -> tuple[int, ...]:
         """Interval levels in percent, ascending."""
         return tuple(sorted(self.lower))
+
+    def at(self, levels: Sequence[int]) -> Forecast:
+        """Return the forecast with the intervals of these levels only.
+
+        Raises
+        ------
+        UsageError
+            If a level was not calibrated.
+        """
+        if missing := set(levels) - set(self.lower):
+            raise UsageError(
+                f"no interval of level {min(missing)} % was calibrated.",
+                where="levels",
+                remedy=f"Use {', '.join(map(str, self.levels))}, or train with other levels.",
+            )
+        lower, upper = ({k: side[k] for k in levels} for side in (self.lower, self.upper))
+        return replace(self, lower=lower, upper=upper)
 
     def to_frame(self) -> pl.DataFrame:
         """Return rows ``entity, timestamp, target, mean, lo-80, hi-80, ...``."""

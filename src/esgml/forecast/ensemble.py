@@ -33,6 +33,8 @@ from esgml.forecast.state import pack, unpack
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from esgml.core.frames import SeriesSpec
+
 CONFIG = "ensemble.json"
 #: A model with less weight than this in every series is not shipped.
 LEAST_WEIGHT = 0.1
@@ -151,6 +153,18 @@ class Ensemble:
         bottom = self.reconciliation.hierarchy.bottom
         together = set(bottom) <= set(last) and len({last[key] for key in bottom}) == 1
         return self.reconciliation if together else None
+
+    def shown(self, history: Panel) -> Panel:
+        """Return a history with the sums that `forecast` adds to it."""
+        balanced = self._balanced(history)
+        return aggregate(history, balanced.hierarchy) if balanced is not None else history
+
+    def roles(self, spec: SeriesSpec) -> SeriesSpec:
+        """Return column roles in which the trained targets and covariates stand where none do."""
+        targets = dict.fromkeys(key.target for key in self.keys)
+        # the flags that a text became, weather=rain and weather=sun, come from one column
+        known = dict.fromkeys(name.partition("=")[0] for name in self.known)
+        return replace(spec, targets=spec.targets or (*targets,), known=spec.known or (*known,))
 
     def to_files(self) -> Files:
         """Return the forecaster as named bytes in formats that carry no code."""

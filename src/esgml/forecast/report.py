@@ -1,70 +1,40 @@
-"""Forecasts as files: rows for other programs, a report for the dashboard."""
+"""Forecasts as files for other programs."""
 
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from esgml.core.errors import UsageError
 from esgml.core.storage import write_atomic
-from esgml.forecast.request import encode
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from esgml.core.panel import Panel
-    from esgml.core.results import Forecast
+FORMATS = (".csv", ".parquet", ".json")
 
-#: Periods of history the report shows before the forecast.
-SHOWN = 120
+
+def check_output(path: Path | None) -> None:
+    """Refuse a file whose ending says no format, before the work of minutes.
+
+    Raises
+    ------
+    UsageError
+        If the ending is none of `FORMATS`.
+    """
+    if path is not None and path.suffix.lower() not in FORMATS:
+        raise UsageError(f"--output must end in one of {', '.join(FORMATS)}.", where=str(path))
 
 
 def write_rows(path: Path, rows: pl.DataFrame) -> None:
-    """Write forecast rows as CSV or Parquet, by the file's ending, whole or not at all."""
+    """Write forecast rows as CSV, Parquet or JSON, by the file's ending, whole or not at all."""
     buffer = io.BytesIO()
-    if path.suffix.lower() == ".parquet":
+    kind = path.suffix.lower()
+    if kind == ".parquet":
         rows.write_parquet(buffer)
+    elif kind == ".json":
+        rows.write_json(buffer)
     else:
-        rows.write_csv(buffer)
+        rows.write_csv(buffer, datetime_format="%Y-%m-%dT%H:%M:%S")
     write_atomic(path, buffer.getvalue())
-
-
-def report(
-    history: Panel, forecast: Forecast, target_path: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return what the dashboard's forecast page shows, as JSON values."""
-    place = {key: i for i, key in enumerate(history.keys)}
-    shown = []
-    for key in forecast.keys:
-        if key not in place:
-            continue
-        rows = history.rows_of(place[key])
-        values = history.values[rows][-SHOWN:]
-        shown.append(
-            {
-                "entity": key.entity,
-                "target": key.target,
-                "timestamps": [str(t.astype("datetime64[s]")) for t in history.time[rows][-SHOWN:]],
-                "values": [float(v) if np.isfinite(v) else None for v in values],
-            }
-        )
-    document = {
-        "title": "Forecast",
-        "unit": next(iter(forecast.units.values()), ""),
-        "history": shown,
-        **encode(forecast, forecast.levels),
-    }
-    if target_path is not None:
-        document["target_path"] = target_path
-    return document
-
-
-def write_report(
-    path: Path, history: Panel, forecast: Forecast, target_path: dict[str, Any] | None = None
-) -> None:
-    """Write the report of a forecast for the dashboard."""
-    document = report(history, forecast, target_path)
-    write_atomic(path, json.dumps(document, allow_nan=False).encode())

@@ -143,13 +143,7 @@ def encode(forecast: Forecast, levels: tuple[int, ...]) -> dict[str, Any]:
     UsageError
         If a level was not calibrated.
     """
-    missing = set(levels) - set(forecast.levels)
-    if missing:
-        raise UsageError(
-            f"no interval of level {min(missing)} % was calibrated.",
-            where="levels",
-            remedy=f"Use {', '.join(map(str, forecast.levels))}, or train with other levels.",
-        )
+    forecast = forecast.at(levels)
     return {
         "forecasts": [
             {
@@ -158,8 +152,8 @@ def encode(forecast: Forecast, levels: tuple[int, ...]) -> dict[str, Any]:
                 "unit": forecast.units.get(key.target, ""),
                 "timestamps": [str(t.astype("datetime64[s]")) for t in forecast.time[i]],
                 "mean": forecast.mean[i].tolist(),
-                "lower": {str(level): forecast.lower[level][i].tolist() for level in levels},
-                "upper": {str(level): forecast.upper[level][i].tolist() for level in levels},
+                "lower": {str(k): bound[i].tolist() for k, bound in forecast.lower.items()},
+                "upper": {str(k): bound[i].tolist() for k, bound in forecast.upper.items()},
             }
             for i, key in enumerate(forecast.keys)
         ],

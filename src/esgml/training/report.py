@@ -10,6 +10,8 @@ from esgml.registry import gate
 
 #: Metrics that are long lists, kept in the bundle and left out of reports.
 _LONG = ("errors", "actuals")
+#: Metrics that are no errors: more is better.
+HIGHER = ("accuracy", "within_10pct")
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ class TrainedModel:
     def better_by(self, metric: str) -> float | None:
         """Return by what share a metric is better than the naive one; None = not told.
 
-        Errors are better where they are lower; the headline metric where it is higher, if
-        the metrics say so.
+        Errors are better where they are lower; `HIGHER` and the headline metric, if the
+        metrics say so, where they are higher.
         """
         naive = self.metrics.get("naive")
         base = gate.number(naive.get(metric)) if isinstance(naive, dict) else None
@@ -87,7 +89,7 @@ class TrainedModel:
             return None
         first, higher = gate.headline(self.metrics)
         gain = (value - base) / abs(base)
-        return gain if metric == first and higher else -gain
+        return gain if metric in HIGHER or (metric == first and higher) else -gain
 
 
 @dataclass(frozen=True)
