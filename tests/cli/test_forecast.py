@@ -70,6 +70,15 @@ def test_the_page_gets_the_history_of_sums_without_naming_the_hierarchy(trained,
     assert latest["total"] == pytest.approx(latest["site-01"] + latest["site-02"])
 
 
+def test_without_a_trained_model_one_is_fitted_and_its_backtest_told(trained, capsys):
+    options = (*ROLES, "--model", "ridge", "--horizon", 3, "--workspace", trained)
+    code, out, err = run(capsys, "forecast", trained / "sites.csv", *options, "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert [*document["rows"][0]][4:] == ["lo-80", "hi-80", "lo-90", "hi-90"]
+    assert document["backtest"]["naive"]["wape"] > 0
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "json"])
 def test_rows_are_written_by_the_ending_of_the_file(trained, tmp_path, capsys, kind):
     path, use = tmp_path / f"rows.{kind}", ("--version", "1", "--workspace", trained)

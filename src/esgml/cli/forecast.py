@@ -12,6 +12,8 @@ from esgml.cli.output import note, number, table, write_json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+#: Interval levels where none are asked for and no trained model has its own.
+LEVELS = "80,90"
 EXAMPLES = options.examples(
     "esgml forecast sites.csv --target scope2_kg --known temperature --horizon 14",
     "esgml forecast sites.csv --version champion --output forecast.csv",
@@ -65,7 +67,7 @@ def forecast(
     check_output(output)
     settings = Settings(workspace=workspace)
     spec = options.series_spec(entity, time, target, known, hierarchy)
-    wanted = options.levels(levels) if levels or not version else ()
+    wanted = () if version and not levels else options.levels(levels or LEVELS)
     trained = None
     if version:
         from esgml.registry.registry import ModelRegistry
