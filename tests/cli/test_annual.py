@@ -30,6 +30,11 @@ def annual(request, tmp_path):
     return str(path), last
 
 
+@pytest.fixture(autouse=True)
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESGML_WORKSPACE", str(tmp_path / "work"))
+
+
 def run(capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
         main(arguments)

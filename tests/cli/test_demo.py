@@ -50,6 +50,7 @@ def test_targets_are_assessed(result):
 
 def test_the_page_can_read_the_stored_forecast(result):
     from esgml.dashboard.forecast.report import ForecastReport
+    from esgml.dashboard.forecast.target import TargetReport
 
     workspace, document, _ = result
     assert document["report"] == str(workspace / "reports" / "forecast.json")
@@ -57,7 +58,9 @@ def test_the_page_can_read_the_stored_forecast(result):
     first = report.forecasts[0]
     assert first.entity == "total" and first.levels == [90, 80]
     assert report.history_of(first).timestamps[-1] < first.timestamps[0]
-    assert report.target_path.probability is not None
+    targets = TargetReport.model_validate_json((workspace / "reports/target.json").read_bytes())
+    aims = [targets.of(forecast) for forecast in report.forecasts]
+    assert all(aims) and aims[0].probability == document["targets"][0]["probability"]
 
 
 def test_alarms_and_a_plan_stand_beside_the_forecast(result):

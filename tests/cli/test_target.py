@@ -42,6 +42,7 @@ def options(path: Path, **changes: str) -> list[str]:
         "--base-year": "2014",
         "--target-year": "2030",
         "--reduction": "40",
+        "--workspace": str(path.parent / "work"),
         **changes,
     }
     return [str(path), *(part for pair in settings.items() for part in pair)]
@@ -63,6 +64,21 @@ def test_json_answers_for_every_site_region_and_the_total(
     assert total["path"][-1]["year"] == 2030
     assert answer["calibration"]["status"] in ("ok", "not_enough_history")
     assert 1 <= answer["quality"] <= 5
+
+
+def test_the_dashboard_gets_the_path_of_every_site_and_sum(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from esgml.dashboard.forecast.target import TargetReport
+
+    code, out, _ = run(capsys, *options(data, **{"--hierarchy": "region"}), "--json")
+    assert code == 0
+    stored = (data.parent / "work" / "reports" / "target.json").read_bytes()
+    report = TargetReport.model_validate_json(stored)
+    assert report.words == "40 % below 2014 in 2030"
+    told = json.loads(out)["results"]
+    assert [r.entity for r in report.results] == [r["entity"] for r in told]
+    assert [r.probability for r in report.results] == [r["probability"] for r in told]
 
 
 def test_people_get_tables_and_the_record(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,11 +35,6 @@ def report(entities=("Plant North", "Plant South", "Head office"), horizon=30, d
         "unit": "kgCO2e",
         "history": [],
         "forecasts": [],
-        "target_path": {
-            "timestamps": [str(start.date()), str((start + dt.timedelta(days=400)).date())],
-            "values": [128_000.0, 96_000.0],
-            "probability": 0.62,
-        },
     }
     for k, entity in enumerate(entities):
         level = 120_000 / (k + 1)
@@ -78,8 +73,23 @@ def report(entities=("Plant North", "Plant South", "Head office"), horizon=30, d
     return out
 
 
-def store(workspace, document):
-    path = STORED.path(Settings(workspace=workspace))
+def target(entity="Plant North", **more):
+    """Return what ``esgml target`` stores of one series: from 128 to 96 kg a day in 3 years."""
+    years = {2024: 128.0, 2025: 117.0, 2026: 107.0, 2027: 96.0}
+    result = {
+        "entity": entity,
+        "target": "scope1_kg",
+        "unit": "tCO2e",
+        "status": "open",
+        "probability": 0.62,
+        "path": [{"year": year, "path": v * 365.2425} for year, v in years.items()],
+        **more,
+    }
+    return {"base_year": 2024, "target_year": 2027, "reduction": 25.0, "results": [result]}
+
+
+def store(workspace, document, stored=STORED):
+    path = stored.path(Settings(workspace=workspace))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document if isinstance(document, str) else json.dumps(document))
 
@@ -87,6 +97,11 @@ def store(workspace, document):
 @pytest.fixture
 def make_report():
     return report
+
+
+@pytest.fixture
+def make_target():
+    return target
 
 
 @pytest.fixture
@@ -100,7 +115,7 @@ def application(tmp_path):
     app = create_app(
         settings, registry, pages=pages, task_of=lambda name: task, tasks=("emissions",)
     )
-    app.store = lambda document: store(tmp_path, document)
+    app.store = lambda document, *stored: store(tmp_path, document, *stored)
     return app
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from esgml.dashboard.forecast.target import TARGETS
+
 CHROMIUM = Path(os.environ.get("ESGML_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = [
     "--headless",
@@ -64,8 +66,9 @@ def shot(page, name):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_draws_and_fits(visit, make_report, scheme, width):
+def test_the_page_draws_and_fits(visit, make_report, make_target, scheme, width):
     visit.app.store(make_report())
+    visit.app.store(make_target(), TARGETS)
     page = visit(color_scheme=scheme, viewport={"width": width, "height": 900})
     assert page.locator("h1").inner_text() == "Scope 1 and 2 forecast"
     chart = page.locator("svg.chart:visible")

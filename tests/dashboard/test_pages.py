@@ -2,6 +2,8 @@ import datetime as dt
 import re
 
 import httpx
+import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,8 @@ from esgml.core.errors import DataError
 from esgml.dashboard import axes
 from esgml.dashboard.forecast import fan_chart as charts
 from esgml.dashboard.forecast.page import scores
-from esgml.dashboard.forecast.report import STORED, ForecastReport, SeriesForecast
+from esgml.dashboard.forecast.report import STORED, History, SeriesForecast
+from esgml.dashboard.forecast.target import TARGETS, Assessed, target_path
 
 
 @pytest.fixture
@@ -66,8 +69,6 @@ async def test_names_are_escaped(application, client, make_report):
         ' "mean": [NaN]}]}',
         '{"forecasts": [{"entity": "a", "target": "b", "timestamps": ["2026-01-01"],'
         ' "mean": [1], "lower": {"x": [0]}, "upper": {"x": [0]}}]}',
-        '{"target_path": {"timestamps": [], "values": [1], "probability": 0.5}}',
-        '{"target_path": {"timestamps": [], "values": [], "probability": 7}}',
     ],
 )
 async def test_an_unreadable_report_is_told_on_the_page(application, client, document):
@@ -110,13 +111,64 @@ def test_a_report_too_large_is_refused(tmp_path, monkeypatch):
         STORED.read(path)
 
 
-def test_the_target_path_belongs_to_the_series_it_names(make_report):
-    document = make_report()
-    report = ForecastReport.model_validate(document)
-    assert report.path_of(0) is not None and report.path_of(1) is None
-    document["target_path"]["entity"] = "Plant South"
-    report = ForecastReport.model_validate(document)
-    assert report.path_of(0) is None and report.path_of(1) is not None
+@pytest.mark.anyio
+async def test_a_target_stands_in_the_chart_of_its_series(
+    application, client, make_report, make_target
+):
+    application.store(make_report())
+    assert "Target path" not in (await client.get("/")).text
+    application.store(make_target(), TARGETS)
+    answer = await client.get("/")
+    assert "Target path" in answer.text and "62 %" in answer.text
+    assert "25 % below 2024 in 2027" in answer.text
+    assert "Target path" not in (await client.get("/", params={"series": "1"})).text
+    application.store(make_target("Plant South"), TARGETS)
+    assert "Target path" in (await client.get("/", params={"series": "1"})).text
+    application.store('{"results": [{"probability": 7}]}', TARGETS)
+    answer = await client.get("/")
+    assert answer.status_code == 200 and "The stored target is unreadable" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("step", "count", "expected"),
+    [
+        ("1d", 60, 1000.0),
+        ("1h", 200, 1000.0 / 24),
+        ("1w", 60, 7000.0),
+        ("1mo", 30, 1000 * 365.2425 / 12),
+        ("1q", 12, 1000 * 365.2425 / 4),
+        ("1y", 4, 1000 * 365.2425),
+    ],
+)
+def test_a_period_has_its_share_of_the_year(step, count, expected):
+    start = pl.Series([dt.datetime(2024, 1, 1)])
+    times = [start.dt.offset_by(f"{k * int(step[0])}{step[1:]}")[0] for k in range(count)]
+    past = History(entity="a", target="b", timestamps=times[:-1], values=[1.0] * (count - 1))
+    ahead = SeriesForecast(entity="a", target="b", unit="kg", timestamps=times[-1:], mean=[1.0])
+    flat = [{"year": year, "path": 365.2425} for year in (2023, 2050)]
+    found = target_path(
+        Assessed(entity="a", target="b", unit="t", probability=1, path=flat), ahead, past
+    )
+    assert found.timestamps[0] == times[0] and found.timestamps[-1] == times[-1]
+    np.testing.assert_allclose(found.values, expected)
+
+
+def test_a_path_runs_from_the_base_year_to_the_goal_and_no_further():
+    times = [dt.datetime(year, 1, 1) for year in range(2018, 2031)]
+    past = History(entity="a", target="b", timestamps=times[:7], values=[1.0] * 7)
+    ahead = SeriesForecast(entity="a", target="b", timestamps=times[7:], mean=[1.0] * 6)
+    falling = [{"year": y, "path": 100.0 - 10 * (y - 2020)} for y in range(2020, 2028)]
+    aim = Assessed(entity="a", target="b", probability=0.5, path=falling)
+    found = target_path(aim, ahead, past)
+    assert found.timestamps[0].year == 2020 and found.timestamps[-1].year == 2027
+    assert found.values[0] == pytest.approx(100, abs=0.1)
+    assert found.values[-1] == pytest.approx(30, abs=0.1)
+    early = History(entity="a", target="b", timestamps=times[:2], values=[1.0] * 2)
+    only = ahead.model_copy(update={"timestamps": [dt.datetime(2020, 1, 1)], "mean": [1.0]})
+    assert target_path(aim, only, early) is None
+    for unit in ("kWh", "head"):
+        assert target_path(aim, ahead.model_copy(update={"unit": unit}), past) is None
+    assert target_path(aim, ahead.model_copy(update={"timestamps": times[7:8]})) is None
 
 
 def test_scores_stand_beside_the_naive_forecast():

@@ -9,7 +9,7 @@ from esgml.core.errors import UsageError
 from esgml.core.settings import Settings
 from esgml.data.panels import to_panel
 from esgml.training.showcase import ORIGIN, faults_found, gaps_estimated, held_out, showcase
-from esgml.training.story import daily_path, histories, write_forecast
+from esgml.training.story import histories, write_forecast
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +69,10 @@ def test_the_stored_forecast_reads_back_as_the_page_wants_it(made, tmp_path):
         }
         for entity in ("total", "company-A", "site-01")
     ]
-    path = [{"year": 2022, "path": 365.2425}, {"year": 2030, "path": 0.0}]
-    goal = {"entity": "total", "target": "scope1_kg", "probability": 0.25, "path": path}
     settings = Settings(workspace=tmp_path)
-    file = write_forecast(settings, panel, answer, title="T", target=goal)
+    file = write_forecast(settings, panel, answer, title="T")
     report = ForecastReport.model_validate_json(file.read_bytes())
-    assert report.unit == "kgCO2e" and report.target_path.probability == 0.25
+    assert report.unit == "kgCO2e"
     site, total = report.history[2], report.history[0]
     other = panel.series([k.entity for k in panel.keys].index("site-02"))
     assert site.timestamps[-1] == total.timestamps[-1] == ORIGIN - dt.timedelta(days=1)
@@ -101,15 +99,6 @@ def test_gaps_are_estimated_from_the_same_weekdays_around(made):
     at = int(np.flatnonzero(missing)[0])
     around = panel.values[[at + 7 * k for k in (-4, -3, -2, -1, 1, 2, 3, 4)]]
     assert filled.values[at] == pytest.approx(np.nanmean(around))
-
-
-def test_the_path_of_a_target_is_a_mean_per_day():
-    path = [{"year": 2022, "path": 365.2425 * 10}, {"year": 2024, "path": 365.2425 * 8}]
-    goal = {"entity": "e", "target": "t", "probability": 0.5, "path": path}
-    found = daily_path(goal, ["2022-07-02", "2023-07-02", "2024-07-02"])
-    assert found["timestamps"] == ["2022-07-02", "2024-07-02"]
-    np.testing.assert_allclose(found["values"], [10, 8], atol=0.01)
-    assert daily_path({**goal, "path": []}, ["2022-07-02"]) is None
 
 
 @pytest.mark.parametrize("horizon", [0, 181])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from esgml.cli.options import DEFAULT_WORKSPACE, Json, Seed, Workspace
-from esgml.cli.output import note, table, write_json
+from esgml.cli.output import note, plain, table, write_json
 
 if TYPE_CHECKING:
     from esgml.core.panel import Panel
@@ -152,7 +152,7 @@ def _forecast(
     from esgml.data.panels import to_panel
     from esgml.training.requests import forecasts, table_request
     from esgml.training.showcase import held_out
-    from esgml.training.story import write_forecast
+    from esgml.training.story import write_forecast, write_target
 
     for trained in report.models:
         bundle = pipeline.model_registry.get(trained.name, trained.version)
@@ -162,14 +162,16 @@ def _forecast(
         panel, _ = to_panel(loaded.frame, loaded.spec)
         request = table_request(loaded.frame, loaded.spec, bundle.schema, levels=LEVELS)
         answer = bundle.predictor().predict(request)["forecasts"]
-        targets = _targets(panel, seed)
+        assessed = _assessed(panel, seed)
+        targets = _widest(assessed)
+        if assessed:
+            write_target(pipeline.settings, assessed)
         first = next((t for t in targets if t["target"] == answer[0]["target"]), None)
         best = next((f for f in answer if first and f["entity"] == first["entity"]), None)
         # the sum comes first on the page
         ordered = sorted(answer, key=lambda f: best is None or f["entity"] != best["entity"])
-        path = write_forecast(
-            pipeline.settings, panel, ordered, title="Emissions of the portfolio", target=first
-        )
+        title = "Emissions of the portfolio"
+        path = write_forecast(pipeline.settings, panel, ordered, title=title)
         card = _card(pipeline, bundle)
         note(f"forecast: {len(answer)} series with intervals in {path}; model card in {card}")
         return {
@@ -185,8 +187,8 @@ def _forecast(
     return {"forecast": None, "targets": [], "report": None, "card": None}
 
 
-def _targets(panel: Panel, seed: int) -> list[dict[str, Any]]:
-    """Assess the reduction target of every sum, or of the series where there is no sum."""
+def _assessed(panel: Panel, seed: int) -> dict[str, Any]:
+    """Assess the reduction target of every series and sum; empty where that cannot be."""
     from esgml.core.errors import DataError
     from esgml.forecast.targets import Question, assess_target
     from esgml.training.showcase import gaps_estimated
@@ -195,13 +197,18 @@ def _targets(panel: Panel, seed: int) -> list[dict[str, Any]]:
     if count:
         note(f"target: {count} missing days estimated from the same weekdays around them")
     try:
-        assessed = assess_target(filled, Question(BASE_YEAR, TARGET_YEAR, REDUCTION), seed=seed)
+        question = Question(BASE_YEAR, TARGET_YEAR, REDUCTION)
+        return plain(assess_target(filled, question, seed=seed).as_dict())  # type: ignore[no-any-return]
     except DataError as error:
         note(f"target: not assessed: {error}")
-        return []
-    sums = [r for r in assessed.results if "members" in r]
+        return {}
+
+
+def _widest(assessed: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the widest sum of each target, or its first series where there is no sum."""
+    results = assessed.get("results", [])
     widest: dict[str, dict[str, Any]] = {}
-    for result in sums or list(assessed.results):
+    for result in [r for r in results if "members" in r] or results:
         widest.setdefault(result["target"], result)
     return list(widest.values())
 

@@ -19,7 +19,7 @@ from esgml.cli.options import (
     examples,
     series_spec,
 )
-from esgml.cli.output import note, table, write_json
+from esgml.cli.output import note, plain, table, write_json
 from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -47,18 +47,24 @@ def target(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Give the probability of hitting a reduction target, the path, and how far to trust it."""
+    """Give the probability of hitting a reduction target, the path, and how far to trust it.
+
+    The path also stands in the chart of the dashboard, beside the forecast of each series.
+    """
+    from esgml.core.settings import Settings
     from esgml.data.load import load
     from esgml.data.panels import to_panel
     from esgml.forecast.targets import Question, assess_target
+    from esgml.training.story import write_target
 
     question = Question(base_year, target_year, reduction)
     loaded = load(data, series_spec(entity, time, columns, known, hierarchy))
     for fault in loaded.report.faults:
         note(f"{fault.severity}: {fault.code}: {fault.message}")
     panel, _ = to_panel(loaded.frame, loaded.spec)
-    report = assess_target(panel, question, seed=seed).as_dict()
+    report = plain(assess_target(panel, question, seed=seed).as_dict())
     report["quality"] = loaded.report.quality
+    write_target(Settings(workspace=workspace), report)
     if as_json:
         write_json("esgml.target/1", report)
         return

@@ -1,4 +1,4 @@
-"""The stored forecast that a page shows: history, forecasts with bands, path to a target."""
+"""What pages show of a forecast: history, forecasts with bands, and the way to a target."""
 
 from __future__ import annotations
 
@@ -59,40 +59,12 @@ def _sum(panel: Panel, members: Sequence[int]) -> tuple[Any, Any]:
     return times, total
 
 
-def daily_path(result: Mapping[str, Any], timestamps: Sequence[str]) -> dict[str, Any] | None:
-    """Return the path of an assessed annual target as a mean per day, between two moments.
-
-    Parameters
-    ----------
-    result : mapping
-        One assessed series: ``entity, target, probability`` and ``path``, rows of ``year``
-        and ``path``.
-    timestamps : sequence of str
-        The first and the last are the ends.
-    """
-    years = [row["year"] for row in result.get("path", ())]
-    if len(years) < 2 or not timestamps:
-        return None
-    values = [row["path"] for row in result["path"]]
-    ends = [timestamps[0], timestamps[-1]]
-    # the total of a year stands in its middle
-    at = [np.datetime64(t, "D").astype(int) / 365.2425 + 1970 - 0.5 for t in ends]
-    return {
-        "timestamps": ends,
-        "values": [float(np.interp(moment, years, values)) / 365.2425 for moment in at],
-        "probability": result["probability"],
-        "entity": result["entity"],
-        "target": result["target"],
-    }
-
-
 def write_forecast(
     settings: Settings,
     panel: Panel,
     forecasts: Sequence[Mapping[str, Any]],
     *,
     title: str,
-    target: Mapping[str, Any] | None = None,
 ) -> Path:
     """Store ``reports/forecast.json`` of a workspace, in place of an earlier one.
 
@@ -109,13 +81,25 @@ def write_forecast(
         "history": past,
         "forecasts": [dict(item) for item in forecasts],
     }
-    if target is not None:
-        series = [(h["entity"], h["target"]) for h in past]
-        if (target["entity"], target["target"]) in series:
-            i = series.index((target["entity"], target["target"]))
-            path = daily_path(target, [*past[i]["timestamps"], *forecasts[i]["timestamps"]])
-            if path is not None:
-                document["target_path"] = path
-    path_ = settings.folder("reports", "forecast.json")
-    write_atomic(path_, json.dumps(document, allow_nan=False).encode())
-    return path_
+    path = settings.folder("reports", "forecast.json")
+    write_atomic(path, json.dumps(document, allow_nan=False).encode())
+    return path
+
+
+def write_target(settings: Settings, assessed: Mapping[str, Any]) -> Path:
+    """Store ``reports/target.json`` of a workspace, in place of an earlier one.
+
+    Parameters
+    ----------
+    settings : Settings
+    assessed : mapping
+        The answer of `esgml.forecast.targets.assess_target` as plain values.
+
+    Raises
+    ------
+    StorageError
+        If the workspace cannot be written.
+    """
+    path = settings.folder("reports", "target.json")
+    write_atomic(path, json.dumps(assessed, allow_nan=False).encode())
+    return path

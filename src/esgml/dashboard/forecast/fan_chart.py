@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass, field
 
 from esgml.dashboard.axes import Tick, line_path, nice_ticks, number, tick_text, time_ticks, x_tick
-from esgml.dashboard.forecast.report import History, SeriesForecast, TargetPath
+from esgml.dashboard.forecast.report import History, SeriesForecast
+from esgml.dashboard.forecast.target import TargetPath
 
 #: Periods of history drawn for each period forecast, and at least.
 HISTORY_PER_STEP = 4

@@ -12,6 +12,7 @@ from esgml.core.units import factor, is_unit, shown_unit
 from esgml.dashboard.axes import number
 from esgml.dashboard.forecast.fan_chart import fan_chart, sparkline
 from esgml.dashboard.forecast.report import STORED, ForecastReport, SeriesForecast
+from esgml.dashboard.forecast.target import TARGETS, TargetReport, target_path
 from esgml.dashboard.view import View, picked
 from esgml.registry import gate
 from esgml.serving.hub import Hub
@@ -163,10 +164,12 @@ def _rows(forecast: SeriesForecast, scale: float) -> list[dict[str, Any]]:
     ]
 
 
-def _chosen(report: ForecastReport, index: int) -> dict[str, Any]:
+def _chosen(report: ForecastReport, targets: TargetReport | None, index: int) -> dict[str, Any]:
     forecast = report.forecasts[index]
     unit, scale = _unit(report, forecast)
-    history, path = report.history_of(forecast), report.path_of(index)
+    history = report.history_of(forecast)
+    aim = targets.of(forecast) if targets else None
+    path = target_path(aim, forecast, history) if aim else None
     options = {"factor": scale, "unit": unit}
     first, last = forecast.timestamps[0], forecast.timestamps[-1]
     levels = list(reversed(forecast.levels))
@@ -186,8 +189,8 @@ def _chosen(report: ForecastReport, index: int) -> dict[str, Any]:
         "final": f"{number(forecast.mean[-1] * scale)} {unit}",
         "total": f"{number(sum(forecast.mean) * scale)} {unit}",
         "band": band,
-        "has_target": path is not None,
-        "probability": path.probability if path else None,
+        "probability": aim.probability if aim else None,
+        "aim": targets.words if aim and targets else "",
         "wide": fan_chart(forecast, history, path, **options),  # type: ignore[arg-type]
         "narrow": fan_chart(forecast, history, path, width=420, height=300, **options),  # type: ignore[arg-type]
         "rows": _rows(forecast, scale),
@@ -195,14 +198,17 @@ def _chosen(report: ForecastReport, index: int) -> dict[str, Any]:
 
 
 def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[str, Any], int]:
-    """Show the latest forecast and the models in service."""
+    """Show the latest forecast, the way to its target, and the models in service."""
     report, notice = STORED.found(settings)
+    targets, broken = TARGETS.found(settings)
+    if not notice and TARGETS.path(settings).exists():
+        notice = broken
     status = 200
     chosen = None
     if report is not None and report.forecasts:
         index = picked(query.get("series", "0"), len(report.forecasts))
         if index is not None:
-            chosen = _chosen(report, index)
+            chosen = _chosen(report, targets, index)
         else:
             status, notice = 404, "There is no such series in the stored forecast."
     elif report is not None:

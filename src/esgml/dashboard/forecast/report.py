@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
-from esgml.dashboard.stored import Number, Share, Stored, Time
+from esgml.dashboard.stored import Number, Stored, Time
 
 
 class History(pydantic.BaseModel):
@@ -48,25 +48,6 @@ class SeriesForecast(pydantic.BaseModel):
         return sorted(map(int, self.lower), reverse=True)
 
 
-class TargetPath(pydantic.BaseModel):
-    """The way to a reduction target, and how likely it is to be met.
-
-    It belongs to the series it names, or to the first one where it names none.
-    """
-
-    timestamps: list[Time]
-    values: list[Number]
-    probability: Share | None = None
-    entity: str | None = None
-    target: str | None = None
-
-    @pydantic.model_validator(mode="after")
-    def _fits(self) -> TargetPath:
-        if len(self.timestamps) != len(self.values):
-            raise ValueError("timestamps and values differ in length")
-        return self
-
-
 class ForecastReport(pydantic.BaseModel):
     """The latest forecast of a workspace."""
 
@@ -74,23 +55,11 @@ class ForecastReport(pydantic.BaseModel):
     unit: str = ""
     history: list[History] = []
     forecasts: list[SeriesForecast] = []
-    target_path: TargetPath | None = None
 
     def history_of(self, forecast: SeriesForecast) -> History | None:
         """Return what was observed of a forecast series."""
         key = (forecast.entity, forecast.target)
         return next((h for h in self.history if (h.entity, h.target) == key), None)
-
-    def path_of(self, index: int) -> TargetPath | None:
-        """Return the target path of the series at `index`, if it is the one with a path."""
-        path = self.target_path
-        if path is None:
-            return None
-        forecast = self.forecasts[index]
-        if path.entity is None and path.target is None:
-            return path if index == 0 else None
-        named = path.entity in (None, forecast.entity) and path.target in (None, forecast.target)
-        return path if named else None
 
 
 #: Where the latest forecast of a workspace is stored.
