@@ -8,6 +8,8 @@ import pytest
 
 from esgml.core.frames import SeriesSpec, Severity
 from esgml.data.checks import check
+from esgml.data.cleaning import clean
+from esgml.data.tables import standardize
 
 NOW = dt.datetime(2026, 1, 1)
 
@@ -102,6 +104,55 @@ def test_duplicates(daily):
     assert "duplicate_timestamp" not in found
 
 
+def test_rows_without_a_revision_are_the_original(daily):
+    frame = daily()
+    other = frame[[3]].with_columns(scope2_kg=pl.lit(1.25))
+    twice = pl.concat([frame, other])
+    none = twice.with_columns(revision=pl.lit(None, dtype=pl.Int64))
+    assert faults(none)["duplicate_timestamp"].count == 1
+    assert clean(none, SeriesSpec(targets=("scope2_kg",)), now=NOW).frame.height == 240
+    # the correction stands before what it corrects
+    first = pl.concat([other.with_columns(revision=pl.lit(1)), frame], how="diagonal")
+    assert set(faults(first)) >= {"superseded"}
+    kept = clean(first, SeriesSpec(targets=("scope2_kg",)), now=NOW).frame
+    assert kept.height == 240
+    assert 1.25 in kept["scope2_kg"].to_list()
+
+
+def test_labels_that_look_the_same(daily):
+    frame = daily(sites=3)
+    names = {"s0": "Plant A", "s1": "plant  a", "s2": "Pl\u0430nt A\u200b"}
+    found = faults(frame.with_columns(pl.col("entity").replace(names)))
+    assert found["similar_names"].count == 360
+    assert "\\u0430" in found["similar_names"].message
+    assert "similar_names" not in faults(frame)
+
+
+def test_labels_that_a_spreadsheet_would_run(daily):
+    frame = daily()
+    for name, bad in (("=cmd|x", True), ("@SUM(1)", True), ("+a", True), ("-5", False)):
+        found = faults(frame.with_columns(pl.col("entity").replace({"s0": name})))
+        assert ("formula_cell" in found) is bad, name
+
+
+def test_names_of_any_kind_fit_into_messages(daily):
+    frame = daily().with_columns(pl.col("entity").replace({"s0": "{x}" * 500}))
+    frame = put(frame, "scope2_kg", [5], [-1.0]).rename({"scope2_kg": "co2{t}_kg"})
+    found = faults(frame, targets=("co2{t}_kg",))
+    assert len(found["negative_value"].message) < 300
+    years = daily(step="1y").rename({"scope2_kg": "co2{t}_kg"})
+    years = put(years, "co2{t}_kg", [5], [1e5])
+    assert "annual_jump" in faults(years, targets=("co2{t}_kg",))
+
+
+def test_row_numbers_of_another_program_are_not_used(daily):
+    frame = daily()
+    for name in ("", "Unnamed: 0"):
+        numbered = frame.with_row_index(name).with_columns(pl.col(name).cast(pl.Int64))
+        assert faults(numbered)["unused_column"].column == name
+        assert name not in standardize(numbered, SeriesSpec()).frame.columns
+
+
 def test_one_meter_under_two_names(daily):
     frame = daily(sites=1)
     found = faults(pl.concat([frame, frame.with_columns(entity=pl.lit("copy"))]))
@@ -140,6 +191,12 @@ def test_placeholders(daily):
     found = faults(put(daily(), "scope2_kg", [3, 9], [99999.0, 999999.0]))
     assert found["placeholder_value"].rows == (3, 9)
     assert "placeholder_value" not in faults(put(daily(), "scope2_kg", [3], 999.0))
+
+
+def test_minus_infinity_is_no_negative_reading(daily):
+    found = faults(put(daily(), "scope2_kg", [3], [-np.inf]))
+    assert "non_finite" in found
+    assert "negative_value" not in found
 
 
 def test_non_finite_all_missing_and_constant(daily):

@@ -95,6 +95,73 @@ def test_higher_revision_counts():
     assert cleaned.quarantine["reason"].to_list() == ["superseded"]
 
 
+@pytest.mark.parametrize("revisions", [(2, None), ("v10", "v9"), ("2024-10-01", "2024-2-1")])
+def test_a_correction_counts_wherever_it_stands(revisions):
+    header = (*HEADER, "revision")
+    right, wrong = revisions
+    rows = [("f1", "electricity", "2024-02-01", "2024-03-01", "7", "MWh", right)]
+    rows += [(*r, wrong) for r in months()]
+    cleaned = clean(long(rows, header))
+    assert cleaned.frame["electricity"].to_list() == [1000.0, 7000.0, 3000.0]
+    assert cleaned.quarantine["reason"].to_list() == ["superseded"]
+
+
+@pytest.mark.parametrize("lost", ["row", "quantity"])
+def test_a_sum_without_one_of_its_meters_is_told(lost):
+    header = (*HEADER, "meter_id")
+    values = [float(v) for v in range(1, 7)]
+    a = [(*r, "a") for r in months(values=values)]
+    b = [(*r, "b") for r in months(values=[v + 0.5 for v in values])]
+    assert "meter_missing" not in codes(long(a + b, header))
+    short = b[:2] + b[3:] if lost == "row" else [*b[:2], (*b[2][:4], "", *b[2][5:]), *b[3:]]
+    found = codes(long(a + short, header))["meter_missing"]
+    assert 2 in found.rows
+    assert "1 sums" in found.message
+    # a meter that was closed, and one that is billed on other days, are no gaps
+    assert "meter_missing" not in codes(long(a + b[:3], header))
+    other = [(*r[:2], r[2][:8] + "15", r[3][:8] + "15", *r[4:]) for r in b]
+    assert "meter_missing" not in codes(long(a + other, header))
+
+
+def test_metrics_may_be_called_as_they_like():
+    header = (*HEADER, "cost")
+    rows = [(*r, 5.0) for r in months()]
+    rows += [(*r, 1.0) for r in months("electricity_cost", "USD", values=(70.0, 71.0, 72.0))]
+    wide = standardize(long(rows, header), SeriesSpec()).frame
+    assert wide["electricity_cost"].to_list() == [70.0, 71.0, 72.0]
+    assert wide["electricity_cost_column"].to_list() == [5.0] * 3
+    odd = long([*months(), *months("entity", ""), *months("start", ""), *months("{x}", "{y}")])
+    result = standardize(odd, SeriesSpec())
+    assert result.frame["entity"].to_list() == [1.0, 2.0, 3.0]
+    assert set(result.quarantine["reason"]) == {"unit_unknown"}
+    cleaned = clean(long([*months(), *months("period_start", "MWh")]))
+    assert cleaned.quarantine["reason"].to_list() == ["metric_name"] * 3
+    assert cleaned.frame["electricity"].to_list() == [1000.0, 2000.0, 3000.0]
+
+
+def test_metrics_in_two_spellings_are_told():
+    found = codes(long(months("Electricity") + months("electricity")))["similar_names"]
+    assert found.count == 6
+
+
+def test_units_as_people_write_them():
+    spellings = {
+        ("electricity", 1000.0): ("MWh", "mwh", "MWH"),
+        ("scope1", 1000.0): ("tCO2e", "t CO2e", "Metric tons CO2-eq", "tonnes CO2", "t", "tCO₂e"),
+        ("scope2", 1.0): ("kgCO2e", "kg CO2e", "KG", "kg CO2 equivalent"),
+        ("scope3", 1e9): ("MtCO2e", "Mt CO2e", "million tonnes CO2e"),
+        ("water", 1.0): ("m3", "m³", "m^3"),
+    }
+    for (metric, factor), units in spellings.items():
+        for unit in units:
+            frame = standardize(long(months(metric, unit)), SeriesSpec()).frame
+            assert frame[metric].to_list() == [factor, 2 * factor, 3 * factor], unit
+    assert codes(long(months("scope1", "t")))["mass_as_co2e"].count == 3
+    assert "mass_as_co2e" not in codes(long(months("scope1_ch4", "t")))
+    assert codes(long([*months("scope1", "tons"), *months("scope2", "t")]))["unit_ambiguous"]
+    assert codes(long(months("waste", "ton")))["unit_ambiguous"].severity == "warning"
+
+
 def test_overlap_and_missing_unit():
     rows = [*months(), ("f1", "electricity", "2024-03-15", "2024-05-01", "4", "")]
     found = codes(long(rows))

@@ -19,6 +19,13 @@ from esgml.data.numeric import is_mostly_numeric, parse_numbers
         (["1,234", "12,5"], [1.234, 12.5]),
         (["1 234 567", "1'234"], [1234567.0, 1234.0]),
         (["(1,234)", "5"], [-1234.0, 5.0]),
+        (["\u22121,5", "2,25"], [-1.5, 2.25]),
+        (["1\u2019234.5", "12"], [1234.5, 12.0]),
+        (["\uff11\uff12\uff0e\uff15", "3"], [12.5, 3.0]),
+        (["1.234.567", "12.345", "950"], [1234567.0, 12345.0, 950.0]),
+        (["1.234", "12.345", "2.500", "950"], [1234.0, 12345.0, 2500.0, 950.0]),
+        (["1.234", "0.345", "2.500", "950"], [1.234, 0.345, 2.5, 950.0]),
+        (["1.234", "12.34", "2.500", "950"], [1.234, 12.34, 2.5, 950.0]),
         (["n/a", "-", "", None, "7"], [None, None, None, None, 7.0]),
     ],
 )
@@ -33,6 +40,17 @@ def test_what_is_no_number_is_marked():
     assert parsed.unreadable.to_list() == [False, True, False, False, True]
     assert parsed.missing_words.to_list() == [False, False, True, False, False]
     assert parse_numbers(pl.Series("x", ["1,234"])).ambiguous
+
+
+def test_what_could_be_read_in_two_ways_is_told():
+    told = {
+        "1,234: read as 1234": ["1,234"],
+        "1.234: read as 1.234": ["1.234", "12.345", "2.500"],
+        "1.234: read as 1234": ["1.234", "12.345", "2.500", "950"],
+        "": ["1.234", "12.5", "2.500"],
+    }
+    for expected, texts in told.items():
+        assert parse_numbers(pl.Series("x", texts)).ambiguous == expected
 
 
 def test_mostly_numeric():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from esgml.core.errors import NotFoundError
+from esgml.core.errors import NotFoundError, ReadError
 from esgml.data.load import load
 from esgml.data.sources import read
 
@@ -89,3 +89,9 @@ def test_missing_tables_and_odd_names(server):
     with pytest.raises(NotFoundError):
         read(f'{server}?table=readings"; DROP TABLE readings; --')
     assert read(f"{server}?table=meters.readings").height == 100
+
+
+def test_what_else_the_url_says_reaches_the_server(server):
+    with pytest.raises(ReadError, match="SSL"):
+        read(f"{server}?sslmode=require&table=meters.readings")
+    assert read(f"{server}?table=meters.readings&application_name=a%20b").height == 100

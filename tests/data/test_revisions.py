@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esgml.core.errors import ColumnError
-from esgml.data.revisions import as_of
+from esgml.data.revisions import as_of, revision_ranks
 
 TABLE = pl.DataFrame(
     {
@@ -72,3 +72,20 @@ def test_against_a_plain_loop(rows, day):
             best[str(entity)] = (known, revision, number)
     found = as_of(frame, start + dt.timedelta(days=day))
     assert dict(found.select("entity", "value").rows()) == {e: n for e, (_, _, n) in best.items()}
+
+
+@pytest.mark.parametrize(
+    ("revisions", "ranks"),
+    [
+        ([3, None, 1], [2, 0, 1]),
+        ([2.0, float("nan"), 10.0], [1, 0, 2]),
+        (["v9", "v10", ""], [1, 2, 0]),
+        (["2", "10", None], [1, 2, 0]),
+        (["2024-10-01", "2024-2-1", "2024-03-01"], [3, 1, 2]),
+        ([dt.date(2024, 3, 1), None, dt.date(2024, 2, 1)], [2, 0, 1]),
+        (["draft", "final", None], [1, 2, 0]),
+        ([None, None], [0, 0]),
+    ],
+)
+def test_revisions_rank_by_what_they_say(revisions, ranks):
+    assert revision_ranks(pl.Series("revision", revisions)).to_list() == ranks

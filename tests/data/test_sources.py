@@ -10,7 +10,8 @@ import pytest
 
 from esgml.core.errors import NotFoundError, ReadError, UsageError
 from esgml.data.checks import check
-from esgml.data.sources import describe, read, sniff_separator
+from esgml.data.sources import describe, read
+from esgml.data.text_tables import sniff_separator
 
 TABLE = pl.DataFrame(
     {"entity": ["a", "b"], "timestamp": ["2024-01-01", "2024-01-02"], "x": [1.5, 2.0]}
@@ -64,6 +65,79 @@ def test_byte_order_mark_and_semicolons(tmp_path):
     assert read(path).to_dicts() == [{"date": "01.02.2024", "kWh": 7}]
 
 
+def test_utf16_and_old_line_ends_also_when_packed(tmp_path):
+    text = "date;kWh\r1;7\r2;8\r"
+    for name, data in (
+        ("a.csv", text.encode()),
+        ("b.csv", text.encode("utf-16")),
+        ("c.csv.gz", gzip.compress(text.replace("\r", "\n").encode("utf-16"))),
+        ("d.csv.gz", gzip.compress(text.encode())),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert read(tmp_path / name).rows() == [(1, 7), (2, 8)], name
+    (tmp_path / "cut.csv").write_bytes("date\n1\n".encode("utf-16")[:-1])
+    with pytest.raises(ReadError) as caught:
+        read(tmp_path / "cut.csv")
+    assert caught.value.code == "encoding"
+
+
+def test_separators_at_the_end_of_lines_are_no_columns(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,,\n1,2,,\n3,4,,\n")
+    assert read(path).columns == ["a", "b"]
+    path.write_text("a,b,,\n1,2,5,\n3,4,,6\n")
+    with pytest.raises(ReadError, match="more than once"):
+        read(path)
+
+
+def test_digits_of_other_scripts_stay_visible(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x\n\uff11\uff12.5\n3.5\n")
+    assert read(path)["x"].to_list() == ["\uff11\uff12.5", "3.5"]
+
+
+def test_dots_that_may_part_thousands_stay_visible(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n1.234;0.5\n12.345;1.25\n")
+    assert read(path).rows() == [("1.234", 0.5), ("12.345", 1.25)]
+
+
+def test_lines_above_the_header_are_named_as_such(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("Report 2024\n\na,b\n1,2\n")
+    with pytest.raises(ReadError) as caught:
+        read(path)
+    assert caught.value.code == "ragged"
+    assert "above the header" in caught.value.remedy
+
+
+def test_arrow_streams(tmp_path):
+    TABLE.write_ipc_stream(tmp_path / "t.arrow")
+    assert read(tmp_path / "t.arrow").equals(TABLE)
+
+
+def test_pandas_periods_stand_for_their_start():
+    months = pd.period_range("2024-01", periods=3, freq="M")
+    for frame in (
+        pd.DataFrame({"timestamp": months, "x": [1.0, 2.0, 3.0]}),
+        pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=months),
+    ):
+        assert read(frame)["timestamp"].dt.to_string("%Y-%m-%d").to_list() == [
+            "2024-01-01",
+            "2024-02-01",
+            "2024-03-01",
+        ]
+
+
+def test_repeated_columns_of_any_library_are_refused():
+    named = pd.DataFrame({"entity": ["a"], "x": [1.0]}, index=pd.Index([7], name="entity"))
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    for frame in (named, twice):
+        with pytest.raises(ReadError) as caught:
+            read(frame)
+        assert caught.value.code == "duplicate_column"
+
+
 def test_text_far_down_a_numeric_column(tmp_path):
     path = tmp_path / "late.csv"
     path.write_text("x\n" + "1\n" * 20_000 + "oops\n")
@@ -109,6 +183,8 @@ def test_missing_and_odd_sources(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(b"PK")
     with pytest.raises(UsageError, match="unknown kind of file"):
         read(tmp_path / "t.xlsx")
+    with pytest.raises(UsageError, match="zero byte"):
+        read("a\0b.csv")
     with pytest.raises(UsageError, match="cannot read a table"):
         read(42)
     with pytest.raises(UsageError, match="names no table"):
@@ -136,12 +212,25 @@ def test_size_limit(tmp_path):
         read(tmp_path / "t.csv", max_bytes=10)
 
 
-def test_passwords_stay_out_of_messages():
-    url = "postgresql://user:secret@127.0.0.1:1/db?table=t"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@127.0.0.1:1/db?table=t",
+        "postgresql://127.0.0.1:1/db?user=user&password=secret&table=t",
+    ],
+)
+def test_passwords_stay_out_of_messages(url):
     assert "secret" not in describe(url)
     with pytest.raises(ReadError) as caught:
         read(url)
     assert "secret" not in str(caught.value)
+
+
+def test_urls_are_shown_as_they_are_written():
+    assert describe("sqlite:///t.db?table=x") == "sqlite:///t.db?table=x"
+    assert describe("postgresql://u:p@h/db?sslmode=require&table=x") == (
+        "postgresql://u@h/db?sslmode=require&table=x"
+    )
 
 
 def test_sniffing_ignores_quoted_separators():

@@ -74,6 +74,12 @@ def test_unknown_columns_are_refused_with_a_hint(role):
     assert caught.value.code == "column_missing"
 
 
+def test_texts_where_numbers_were_expected_are_shown():
+    frame = pl.DataFrame({"timestamp": ["2024-01-01"], "load": ["5 kWh"]})
+    with pytest.raises(DataError, match="'load' holds '5 kWh'"):
+        standardize(frame, SeriesSpec())
+
+
 def test_target_with_two_roles():
     with pytest.raises(UsageError, match="another role"):
         canonical(wide(co2_t=[1, 2]), SeriesSpec(targets=("co2_t",), known=("co2_t",)))

@@ -55,6 +55,8 @@ def test_numbers():
     assert parsed([202403])[0] == "2024-03-01 00:00:00"
     assert parsed([1_700_000_000])[0] == parsed([1_700_000_000_000])[0] == "2023-11-14 22:13:20"
     assert "unparseable_timestamp" in codes([20240231, 20240301])
+    assert parsed([45292.0, 45292.041667]) == ["2024-01-01 00:00:00", "2024-01-01 01:00:00"]
+    assert set(codes([45292, None])) == {"sheet_dates", "missing_timestamp"}
     assert "unparseable_timestamp" in codes([1.5, 2.5])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,9 @@ _SUFFIX_UNITS = {
     "mwh": "MWh",
     "gwh": "GWh",
     "gj": "GJ",
+    "mj": "MJ",
+    "therms": "therm",
+    "mmbtu": "MMBtu",
     "kw": "kW",
     "co2_t": "tCO2e",
     "co2e_t": "tCO2e",
@@ -239,12 +243,25 @@ _SUFFIX_UNITS = {
 }
 
 
+_EMISSION_NAME = re.compile(r"scope_?[123]|co2|emission|ghg")
+_EMISSION_MASS = re.compile(r"_(kg|t|kt|tonnes?|metric_tons?)$")
+_RATIO = re.compile(r"intensity|factor|_per_")
+_OF_CO2E = {"kg": "kgCO2e", "kt": "ktCO2e"}
+
+
 def unit_from_name(column: str) -> str:
     """Return the unit that the end of a column name states, or an empty string."""
     name = column.lower().replace("(", "_").replace(")", "").strip("_ ")
+    words = re.sub(r"[ _-]+", "_", name)
+    if _RATIO.search(words):
+        return ""
     for suffix in sorted(_SUFFIX_UNITS, key=len, reverse=True):
         if name == suffix or name.endswith("_" + suffix):
             return _SUFFIX_UNITS[suffix]
+    # the mass of what is named as emissions is one of CO2e
+    mass = _EMISSION_MASS.search(words)
+    if mass and _EMISSION_NAME.search(words):
+        return _OF_CO2E.get(mass[1], "tCO2e")
     return ""
 
 

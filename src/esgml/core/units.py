@@ -7,6 +7,7 @@ mass of CO2e. Energy is stored as kWh, emissions as kgCO2e; reports show MWh and
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +31,37 @@ _DEFINITIONS = (
     "lbCO2e = 0.45359237 * kgCO2e = lbsCO2e",
     "MMBtu = 1e6 * Btu = MMBTU = mmbtu",
     "FTE = [employment]",
-    "USD = [currency_usd]",
-    "EUR = [currency_eur]",
-    "GBP = [currency_gbp]",
-    "SEK = [currency_sek]",
-    "JPY = [currency_jpy]",
+    "tkm = 1000 * kilogram * kilometer",
+    "pkm = [passenger_kilometer]",
+    *(
+        f"{code} = [currency_{code.lower()}]"
+        for code in (
+            *("USD", "EUR", "GBP", "SEK", "JPY", "CHF", "NOK", "DKK", "PLN", "CZK", "HUF", "CAD"),
+            *("AUD", "NZD", "CNY", "INR", "KRW", "BRL", "MXN", "ZAR", "SGD", "HKD"),
+        )
+    ),
 )
 _SPELLINGS = {"m2": "m^2", "m3": "m^3", "sqft": "ft^2", "sqm": "m^2", "%": "percent", "": "1"}
+_SPELLINGS |= {"€": "EUR", "£": "GBP", "US$": "USD", "m²": "m^2", "m³": "m^3"}
+#: Spellings of units that are read whatever their capitals, where as written they are none.
+_ANY_CASE = {
+    unit.lower(): unit
+    for unit in (
+        *("Wh", "kWh", "MWh", "GWh", "TWh", "kJ", "MJ", "GJ", "TJ", "therm", "MMBtu"),
+        *("kW", "MW", "kg", "km", "tkm", "pkm", "USD", "EUR", "GBP", "SEK", "JPY", "CHF"),
+    )
+}
+_CO2E = re.compile(r"(.+?)[ _]*(?:of )?CO[2₂][ _-]?(?:e|eq|eqv|equiv|equivalents?)?\.?", re.I)
+#: Masses before CO2e. A bare "ton" is none of them: it may be short, long or metric.
+_MASSES = {
+    **dict.fromkeys(("g", "gram", "grams"), "gCO2e"),
+    **dict.fromkeys(("kg", "kgs", "kilogram", "kilograms", "kilogramme", "kilogrammes"), "kgCO2e"),
+    **dict.fromkeys(("t", "tonne", "tonnes", "metric ton", "metric tons"), "tCO2e"),
+    **dict.fromkeys(("metric tonne", "metric tonnes", "te"), "tCO2e"),
+    **dict.fromkeys(("kt", "kilotonne", "kilotonnes", "thousand tonnes"), "ktCO2e"),
+    **dict.fromkeys(("megatonne", "megatonnes", "million tonnes"), "MtCO2e"),
+    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), "lbCO2e"),
+}
 
 
 @functools.cache
@@ -55,11 +80,26 @@ def _parse(unit: str) -> Any:
     try:
         return _registry().parse_units(text)
     except Exception as error:
+        other = _respelled(text)
+        if other:
+            return _registry().parse_units(other)
         raise UnitError(
             f"unknown unit {unit!r}.",
             code="unit_unknown",
             remedy="Use a unit such as kWh, MWh, GJ, therm, kgCO2e, tCO2e, m^3, kg, USD or EUR.",
         ) from error
+
+
+def _respelled(text: str) -> str:
+    """Return the name here of a unit in another common spelling, or an empty text."""
+    words = " ".join(text.split())
+    emission = _CO2E.fullmatch(words)
+    if emission is None:
+        mass = _MASSES.get(words.lower(), "")
+        return mass.removesuffix("CO2e") if " " in words else _ANY_CASE.get(words.lower(), "")
+    # capitals count where they tell mega from metric: MtCO2e is a million tonnes
+    exact = {"Mt": "MtCO2e", "MT": "tCO2e", "mt": "tCO2e"}.get(emission[1])
+    return exact or _MASSES.get(emission[1].lower(), "")
 
 
 def is_unit(unit: str) -> bool:

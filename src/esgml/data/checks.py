@@ -11,14 +11,17 @@ import numpy as np
 from esgml.core.errors import DataError
 from esgml.core.frames import CheckReport, Fault, SeriesSpec, Severity
 from esgml.data.quality import score
-from esgml.data.rules import annual, duplicates, physics, structure, timeline, values
+from esgml.data.rules import annual, duplicates, names, physics, structure, timeline, values
 from esgml.data.rules.view import View
 from esgml.data.tables import Standardized, standardize
 
 if TYPE_CHECKING:
     import polars as pl
 
-_RULES = (structure.find, duplicates.find, timeline.find, values.find, physics.find, annual.find)
+_RULES = (
+    *(structure.find, names.find, duplicates.find, timeline.find),
+    *(values.find, physics.find, annual.find),
+)
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 

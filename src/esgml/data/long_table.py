@@ -11,11 +11,16 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from esgml.core.errors import ColumnError, UnitError
+from esgml.core.errors import ColumnError
 from esgml.core.frames import Fault, SeriesSpec, Severity
-from esgml.core.units import compatible, factor, is_unit, stored_unit
-from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault, row_numbers, set_aside
+from esgml.core.units import compatible
+from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault
+from esgml.data.long_meters import compare_meters
+from esgml.data.long_rows import ROW, LongRows
+from esgml.data.long_units import convert_units
+from esgml.data.look_alikes import alike, told
 from esgml.data.numeric import parse_numbers
+from esgml.data.revisions import revision_ranks
 from esgml.data.timestamps import parse_times
 
 _ENTITY = ("facility_id", "entity", "facility", "site_id", "site", "entity_id")
@@ -23,7 +28,6 @@ _START = ("period_start", "timestamp", "date", "start")
 _END = ("period_end", "end")
 _METER = ("meter_id", "meter", "account_id")
 _REVISION = ("revision", "version", "known_at", "recorded_at")
-_ROW = "__row__"
 
 
 @dataclass(frozen=True)
@@ -60,54 +64,6 @@ def is_long(frame: pl.DataFrame, spec: SeriesSpec) -> bool:
     names = {c.strip().lower() for c in frame.columns}
     named = bool(spec.targets) and all(t in frame.columns for t in spec.targets)
     return {"metric", "quantity"} <= names and not named
-
-
-class _Rows:
-    """The rows still in use, and those set aside with a reason."""
-
-    def __init__(self, source: pl.DataFrame, work: pl.DataFrame) -> None:
-        self.source = source
-        self.work = work
-        self.aside: list[pl.DataFrame] = []
-        self.faults: list[Fault] = []
-        self.log: list[LogEntry] = []
-
-    def set_aside(
-        self,
-        condition: pl.Expr,
-        code: str,
-        message: str,
-        remedy: str,
-        severity: Severity = Severity.ERROR,
-        column: str = "",
-    ) -> None:
-        """Move the rows that fulfil `condition` to the quarantine, with a fault."""
-        marked = self.work.select(condition.fill_null(False)).to_series()
-        if not marked.any():
-            return
-        rows = self.work[_ROW].filter(marked)
-        self.aside.append(set_aside(self.source[rows.cast(pl.UInt32)], rows, code))
-        self.work = self.work.filter(~marked)
-        first, count = row_numbers(rows)
-        self.faults.append(
-            fault(code, severity, message.format(count=count), remedy, column=column, rows=rows)
-        )
-        self.log.append(LogEntry(f"quarantine:{code}", column, first, count))
-
-    def warn(self, condition: pl.Expr, code: str, message: str, remedy: str, column: str) -> None:
-        """Add a warning for the rows that fulfil `condition`; they stay in use."""
-        rows = self.work.filter(condition.fill_null(False))[_ROW]
-        if len(rows):
-            self.faults.append(
-                fault(
-                    code,
-                    Severity.WARNING,
-                    message.format(count=len(rows)),
-                    remedy,
-                    column=column,
-                    rows=rows,
-                )
-            )
 
 
 def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
@@ -162,7 +118,7 @@ def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
     text = pl.String
     work = pl.DataFrame(
         {
-            _ROW: pl.Series(range(frame.height), dtype=pl.Int64),
+            ROW: pl.Series(range(frame.height), dtype=pl.Int64),
             "entity": frame[entity].cast(text, strict=False).str.strip_chars(),
             "metric": frame[metric].cast(text, strict=False).str.strip_chars(),
             "meter": frame[meter].cast(text, strict=False) if meter else [""] * frame.height,
@@ -176,20 +132,29 @@ def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
                 if estimated
                 else [False] * frame.height
             ),
-            "revision": frame[revision] if revision else [0] * frame.height,
+            "revision": revision_ranks(frame[revision]) if revision else [0] * frame.height,
         },
         strict=False,
         schema_overrides={"cost": pl.Float64, "meter": text, "unit": text, "estimated": pl.Boolean},
     ).with_columns(pl.col("meter", "unit").fill_null(""))
-    rows = _Rows(frame, work)
+    rows = LongRows(frame, work)
     rows.faults += faults
     _place(rows, entity, metric, start, end)
-    units = _convert(rows, unit)
+    _refuse_roles_as_metrics(rows, metric, entity, start)
+    groups = alike(rows.work["metric"].unique(maintain_order=True).to_list())
+    rows.tell(
+        pl.col("metric").is_in([name for group in groups for name in group]),
+        "similar_names",
+        f"{{count}} rows have a metric in several spellings that look the same: {told(groups)};"
+        " each is a column of its own.",
+        "Give every metric one spelling.",
+        metric,
+    )
+    units = convert_units(rows, unit)
     _deduplicate(rows, bool(revision))
-    _compare_meters(rows, quantity, end, start)
-    wide, origin = _pivot(rows.work, bool(cost), bool(estimated))
+    compare_meters(rows, quantity, end, start)
+    wide, origin = _pivot(rows.work, entity, start, bool(cost), bool(estimated))
     wide = _attach_labels(wide, frame, entity, spec)
-    wide = wide.rename({"entity": entity, "start": start})
     rows.log.append(
         LogEntry(
             "pivot",
@@ -221,7 +186,7 @@ def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
 _PLACED = ("unparseable_timestamp", "missing_timestamp")
 
 
-def _place(rows: _Rows, entity: str, metric: str, start: str, end: str) -> None:
+def _place(rows: LongRows, entity: str, metric: str, start: str, end: str) -> None:
     """Set aside the rows whose facility, metric or period is unknown."""
     blank = pl.col("entity").is_null() | (pl.col("entity") == "")
     rows.set_aside(
@@ -247,57 +212,18 @@ def _place(rows: _Rows, entity: str, metric: str, start: str, end: str) -> None:
     )
 
 
-def _convert(rows: _Rows, unit: str) -> dict[str, str]:
-    """Bring quantities to the stored unit of their metric; return that unit per metric."""
-    spellings = rows.work["unit"].unique().to_list()
-    known = {u: stored_unit(u) for u in spellings if u and is_unit(u)}
-    strange = [u for u in spellings if u and u not in known]
+def _refuse_roles_as_metrics(rows: LongRows, metric: str, entity: str, start: str) -> None:
+    """Set aside metrics called as the columns of facility and period: fields out of place."""
     rows.set_aside(
-        pl.col("unit").is_in(strange),
-        "unit_unknown",
-        "{count} rows have a unit that is not known: " + ", ".join(map(repr, strange[:5])) + ".",
-        "Use a unit such as kWh, MWh, GJ, kgCO2e, tCO2e, m^3 or kg.",
-        column=unit,
+        pl.col("metric").is_in([entity, start]),
+        "metric_name",
+        f"{{count}} rows have a metric called {entity!r} or {start!r}, as a column is.",
+        "Check whether the fields of these rows are out of place; rename the metric.",
+        column=metric,
     )
-    chosen: dict[str, str] = {}
-    for (metric,), part in rows.work.group_by("metric", maintain_order=True):
-        named = part["unit"].filter(part["unit"] != "")
-        stored = named.replace_strict(known, return_dtype=pl.String) if len(named) else named
-        most = stored.value_counts(sort=True)[stored.name][0] if len(stored) else ""
-        chosen[str(metric)] = most
-    factors: dict[tuple[str, str], float | None] = {}
-    for metric, spelling in rows.work.select("metric", "unit").unique().iter_rows():
-        try:
-            factors[(metric, spelling)] = (
-                factor(spelling, chosen[metric]) if spelling and chosen[metric] else 1.0
-            )
-        except UnitError:
-            factors[(metric, spelling)] = None
-    table = pl.DataFrame(
-        [(m, u, f) for (m, u), f in factors.items()],
-        schema={"metric": pl.String, "unit": pl.String, "factor": pl.Float64},
-        orient="row",
-    )
-    rows.work = rows.work.join(table, on=["metric", "unit"], how="left", maintain_order="left")
-    rows.set_aside(
-        pl.col("factor").is_null(),
-        "unit_incompatible",
-        "{count} rows have a unit of another kind than their metric's other rows.",
-        "Correct the unit or the metric.",
-        column=unit,
-    )
-    rows.warn(
-        pl.col("unit") == "",
-        "unit_missing",
-        "{count} rows state no unit; the metric's usual unit was assumed.",
-        "State the unit of every row.",
-        unit,
-    )
-    rows.work = rows.work.with_columns(quantity=pl.col("quantity") * pl.col("factor"))
-    return chosen
 
 
-def _deduplicate(rows: _Rows, has_revision: bool) -> None:
+def _deduplicate(rows: LongRows, has_revision: bool) -> None:
     """Keep one row per facility, meter, metric and period: the highest revision, or the last."""
     key = ["entity", "meter", "metric", "start", "end"]
     value = [*key, "quantity", "cost", "revision"]
@@ -327,45 +253,35 @@ def _deduplicate(rows: _Rows, has_revision: bool) -> None:
     )
 
 
-def _compare_meters(rows: _Rows, quantity: str, end: str, start: str) -> None:
-    """Warn about one bill booked on two meters, and about periods that overlap."""
-    bill = ["entity", "metric", "start", "end", "quantity"]
-    rows.warn(
-        (pl.col("meter").n_unique().over(bill) > 1) & (pl.col("quantity") != 0),
-        "duplicate_meter",
-        "{count} rows give the same quantity for one period on different meters.",
-        "Check whether one bill was booked on two meters.",
-        quantity,
-    )
-    series = ["entity", "meter", "metric"]
-    if end:
-        rows.work = rows.work.sort(*series, "start", maintain_order=True)
-        rows.warn(
-            pl.col("end").cum_max().shift(1).over(series) > pl.col("start"),
-            "overlap",
-            "{count} periods overlap the one before them.",
-            "Correct the dates, so that no day is billed twice.",
-            start,
-        )
-
-
-def _pivot(work: pl.DataFrame, cost: bool, estimated: bool) -> tuple[pl.DataFrame, pl.Series]:
+def _pivot(
+    work: pl.DataFrame, entity: str, start: str, cost: bool, estimated: bool
+) -> tuple[pl.DataFrame, pl.Series]:
     """Add up the meters and turn metrics into columns, sorted by entity and period."""
-    total = pl.when(pl.col("quantity").is_not_null().any()).then(pl.col("quantity").sum())
-    parts = [total.alias("")]
+    read = pl.col("quantity").is_not_null().any()
+    parts: dict[str, pl.Expr] = {"": pl.when(read).then(pl.col("quantity").sum())}
     if cost:
-        parts.append(pl.when(pl.col("cost").is_not_null().any()).then(pl.col("cost").sum()))
-        parts[-1] = parts[-1].alias("_cost")
+        paid = pl.col("cost").is_not_null().any()
+        parts["_cost"] = pl.when(paid).then(pl.col("cost").sum())
     if estimated:
-        parts.append(pl.col("estimated").mean().alias("_estimated"))
-    keys = ["entity", "start"]
-    cells_ = work.group_by(*keys, "metric", maintain_order=True).agg(*parts)
-    wide = work.group_by(keys, maintain_order=True).agg(pl.col(_ROW).min()).sort(keys)
-    for metric in work["metric"].unique(maintain_order=True).to_list():
-        mine = cells_.filter(pl.col("metric") == metric).drop("metric")
-        mine = mine.rename({c: f"{metric}{c}" for c in mine.columns if c not in keys})
+        parts["_estimated"] = pl.col("estimated").mean()
+    keys = [entity, start]
+    work = work.rename({"entity": entity, "start": start})
+    metrics = work["metric"].unique(maintain_order=True).to_list()
+    taken = {*keys, *metrics}
+    wide = work.group_by(keys, maintain_order=True).agg(pl.col(ROW).min()).sort(keys)
+    for metric in metrics:
+        # a metric of its own may be called like the cost of another
+        names = {
+            tail: metric + tail + ("_column" if tail and metric + tail in taken else "")
+            for tail in parts
+        }
+        mine = (
+            work.filter(pl.col("metric") == metric)
+            .group_by(keys, maintain_order=True)
+            .agg(part.alias(names[tail]) for tail, part in parts.items())
+        )
         wide = wide.join(mine, on=keys, how="left", maintain_order="left")
-    return wide.drop(_ROW), wide[_ROW]
+    return wide.drop(ROW), wide[ROW]
 
 
 def _attach_labels(
@@ -376,8 +292,8 @@ def _attach_labels(
     if not wanted:
         return wide
     labels = (
-        source.select(pl.col(entity).cast(pl.String).str.strip_chars().alias("entity"), *wanted)
-        .group_by("entity", maintain_order=True)
+        source.select(pl.col(entity).cast(pl.String).str.strip_chars(), *wanted)
+        .group_by(entity, maintain_order=True)
         .agg(pl.col(wanted).drop_nulls().first())
     )
-    return wide.join(labels, on="entity", how="left", maintain_order="left")
+    return wide.join(labels, on=entity, how="left", maintain_order="left")

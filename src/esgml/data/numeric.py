@@ -15,9 +15,16 @@ MISSING_WORDS = frozenset(
 _GROUPS_COMMA = r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
 _GROUPS_DOT = r"^[+-]?\d{1,3}(?:\.\d{3})+,\d+$"
 _GROUPS_SPACE = r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\d+)?$"
+#: Whole numbers with dots before every three digits, or numbers with three decimals.
+DOTTED = r"^[+-]?\d{1,3}(?:\.\d{3})*$"
 _DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 _DECIMAL_COMMA_SURE = r"^[+-]?(?:\d+,\d{1,2}|\d+,\d{4,}|\d{4,},\d+|0,\d+)$"
 _ACCOUNTING = r"^\((\d[\d.,]*)\)$"
+_DOTTED_TWICE = r"^[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}$"
+_NO_THOUSANDS = r"^[+-]?0"
+#: Signs that stand for others where texts are set with care, or come from other scripts.
+_SIGNS = {"\u2212": "-", "\u2013": "-", "\u2019": "'", "\u02bc": "'", "\uff0e": ".", "\uff0c": ","}
+_SIGNS |= {chr(0xFF10 + digit): str(digit) for digit in range(10)}
 
 
 @dataclass(frozen=True)
@@ -32,14 +39,15 @@ class ParsedNumbers:
         Cells that hold something which is no number.
     missing_words : Series of Boolean
         Cells that hold a word for "missing".
-    ambiguous : bool
-        ``1,234`` occurs and could be 1234 or 1.234; it was read as 1234.
+    ambiguous : str
+        What could be read in two ways and how it was read, such as ``1,234: read as 1234``;
+        empty where nothing could.
     """
 
     values: pl.Series
     unreadable: pl.Series
     missing_words: pl.Series
-    ambiguous: bool = False
+    ambiguous: str = ""
 
 
 def parse_numbers(column: pl.Series) -> ParsedNumbers:
@@ -53,10 +61,14 @@ def parse_numbers(column: pl.Series) -> ParsedNumbers:
     if column.dtype == pl.Null:
         return ParsedNumbers(column.cast(pl.Float64), no, no)
     texts = column.cast(pl.String, strict=False).str.strip_chars()
+    texts = texts.str.replace_many(list(_SIGNS), list(_SIGNS.values()))
+    dots = _dots(texts)
+    if dots == "1.234: read as 1234":
+        texts = texts.str.replace_all(".", "", literal=True)
     values = texts.cast(pl.Float64, strict=False)
     open_cells = values.is_null() & texts.is_not_null() & (texts != "")
     if not open_cells.any():
-        return ParsedNumbers(values, no, no)
+        return ParsedNumbers(values, no, no, dots)
     words = texts.str.to_lowercase().is_in(list(MISSING_WORDS)) & open_cells
     values = values.set(words.fill_null(False), None)
     rest = pl.DataFrame({"t": texts.set(~open_cells | words, None)})
@@ -83,9 +95,26 @@ def parse_numbers(column: pl.Series) -> ParsedNumbers:
     mended = rest.select(expression.alias("v"))["v"]
     values = values.zip_with(mended.is_null(), mended)
     unreadable = (open_cells & ~words & mended.is_null()).fill_null(False)
-    return ParsedNumbers(
-        values.alias(column.name), unreadable, words.fill_null(False), grouped and not comma
-    )
+    doubt = "1,234: read as 1234" if grouped and not comma else ""
+    return ParsedNumbers(values.alias(column.name), unreadable, words.fill_null(False), doubt)
+
+
+def _dots(texts: pl.Series) -> str:
+    """Tell whether the dots of a column are thousands, from its numbers alone.
+
+    Where every number with a dot has it before groups of three digits, it can be either.
+    Twice in one number, or beside whole numbers without any, it parts thousands.
+    """
+    filled = texts.filter((texts != "").fill_null(False))
+    dotted = filled.str.contains(".", literal=True)
+    if not dotted.any() or not filled.str.contains(DOTTED).all():
+        return ""
+    some = filled.filter(dotted)
+    if some.str.contains(_NO_THOUSANDS).any():
+        return ""
+    if some.str.contains(_DOTTED_TWICE).any() or (len(some) > 2 and not dotted.all()):
+        return "1.234: read as 1234"
+    return "1.234: read as 1.234" if len(some) > 2 else ""
 
 
 def is_mostly_numeric(column: pl.Series, share: float = 0.9) -> bool:

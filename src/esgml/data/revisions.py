@@ -18,6 +18,36 @@ from esgml.data.timestamps import parse_times
 
 _ORDER = "__order__"
 _KNOWN = "__known__"
+_RANK = "__rank__"
+
+
+def revision_ranks(column: pl.Series) -> pl.Series:
+    """Return the place of every revision among the others, 1 for the lowest.
+
+    Parameters
+    ----------
+    column : Series
+        Numbers, moments, or texts of either (``3``, ``v10``, ``2024-02-01``); other texts
+        rank by their letters.
+
+    Returns
+    -------
+    Series of Int64
+        Rows without a revision are the original: 0, below all others.
+    """
+    values = column
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        text = column.cast(pl.String).str.strip_chars()
+        text = text.set((text == "").fill_null(False), None)
+        filled = text.is_not_null()
+        numbered = text.str.extract(r"^[^\d]{0,12}(\d{1,15}(?:\.\d+)?)$").cast(pl.Float64)
+        values = numbered
+        if not numbered.is_not_null().equals(filled):
+            moments = parse_times(text.alias(column.name)).values
+            values = moments if moments.is_not_null().equals(filled) else text
+    elif column.dtype.is_float():
+        values = column.fill_nan(None)
+    return values.rank("dense").cast(pl.Int64).fill_null(0).alias(column.name)
 
 
 def as_of(
@@ -81,13 +111,16 @@ def as_of(
         )
     always = dt.datetime.min
     rows = frame.with_columns(times.values.fill_null(always).alias(_KNOWN)).with_row_index(_ORDER)
-    ranking = [_KNOWN, *([revision] if revision in frame.columns else []), _ORDER]
+    ranking = [_KNOWN, _ORDER]
+    if revision in frame.columns:
+        rows = rows.with_columns(revision_ranks(frame[revision]).alias(_RANK))
+        ranking.insert(1, _RANK)
     latest = (
         rows.filter(pl.col(_KNOWN) <= moment)
         .sort(*ranking, nulls_last=False)
         .unique(list(keys), keep="last", maintain_order=True)
     )
-    return latest.sort(*keys, maintain_order=True).drop(_ORDER, _KNOWN)
+    return latest.sort(*keys, maintain_order=True).select(frame.columns)
 
 
 def _moment(known_at: dt.datetime | dt.date | str) -> dt.datetime:

@@ -177,10 +177,13 @@ def resolve_targets(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[SeriesSpec, 
     chosen = emissions or (amounts if len(amounts) == 1 else numeric)
     if len(chosen) == 1:
         return replace(spec, targets=(chosen[0],)), _detected("target", chosen[0])
+    texts = [c for c in frame.columns if c not in taken and frame.schema[c] == pl.String]
+    cells = [f"{c!r} holds {frame[c].drop_nulls().first()!r}" for c in texts[:3]]
     raise DataError(
         f"several columns could be the target: {chosen}."
         if chosen
-        else f"no numeric column could be the target; the table has {list(frame.columns)}.",
+        else f"no numeric column could be the target; the table has {list(frame.columns)}"
+        + (f", where {' and '.join(cells)}." if cells else "."),
         code="target_ambiguous" if chosen else "no_target",
         remedy="Name it with --target.",
     )

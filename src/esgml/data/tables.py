@@ -8,6 +8,7 @@ in the record of altered cells.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,9 @@ def standardize(frame: pl.DataFrame, spec: SeriesSpec) -> Standardized:
         if name in (spec.entity, spec.time):
             continue
         column = frame[name]
-        if name in spec.hierarchy:
+        if _is_row_number(column) and name not in (*spec.targets, *spec.known, *spec.hierarchy):
+            unused.append(name)
+        elif name in spec.hierarchy:
             columns.append(_entity(column))
         elif name in spec.targets or (name not in texts and is_mostly_numeric(column)):
             numbers, found, changed = _number_column(column, name in spec.targets)
@@ -164,6 +167,15 @@ def _entity(column: pl.Series) -> pl.Series:
             column = column.fill_nan(None).cast(pl.Int64, strict=False)
     text = column.cast(pl.String, strict=False).str.strip_chars()
     return text.set((text == "").fill_null(False), None)
+
+
+def _is_row_number(column: pl.Series) -> bool:
+    """Whether a column is the index another program wrote before the first named column."""
+    if column.name and not re.fullmatch(r"Unnamed: \d+", column.name):
+        return False
+    if not column.name or not len(column):
+        return True
+    return column.dtype.is_integer() and bool((column.diff().drop_nulls() == 1).all())
 
 
 def _altered(column: pl.Series, mask: pl.Series, reason: str) -> pl.DataFrame:
@@ -205,8 +217,8 @@ def _number_column(
             fault(
                 "ambiguous_number",
                 Severity.WARNING,
-                f"{name!r} holds numbers such as 1,234: read as 1234.",
-                "Write numbers without thousands separators.",
+                f"{name!r} holds numbers such as {parsed.ambiguous}.",
+                "Check one value; write numbers without thousands separators to be sure.",
                 column=name,
                 count=len(column),
             )
@@ -219,7 +231,7 @@ def _unused(names: Sequence[str]) -> Fault:
     return Fault(
         "unused_column",
         Severity.INFO,
-        f"{len(names)} columns are neither numbers nor named in a role: {shown}.",
+        f"{len(names)} columns are not used, being neither amounts nor named in a role: {shown}.",
         "Nothing to do, or name them with --known or --hierarchy.",
         column=names[0],
         count=len(names),

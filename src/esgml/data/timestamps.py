@@ -17,6 +17,9 @@ from esgml.data.spellings import REMEDY, as_iso, read_texts
 _OFFSET = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*(Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _STRIP_OFFSET = r"\s*(?:Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _YEARS = (1800, 2200)
+#: Day numbers of spreadsheets from 1954 to 2119, counted from the last day but one of 1899.
+_SHEET_DAYS = (20_000, 80_000)
+_SHEET_START = "1899-12-30"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ def parse_times(column: pl.Series) -> ParsedTimes:
     ----------
     column : Series
         Dates, datetimes with or without a zone, texts of the usual spellings, years,
-        ``20241231`` numbers, or Unix epochs in seconds, milliseconds or microseconds.
+        ``20241231`` numbers, Unix epochs in seconds, milliseconds or microseconds, or the
+        day numbers of spreadsheets (45292 = 2024-01-01).
 
     Returns
     -------
@@ -139,6 +143,9 @@ def _from_numbers(column: pl.Series) -> ParsedTimes:
     if scale is not None:
         values = frame.select((n * scale[1]).cast(pl.Int64).cast(us)).to_series()
         return ParsedTimes(values.alias(column.name), ())
+    first, last = _SHEET_DAYS
+    if isinstance(low, float) and isinstance(high, float) and first <= low <= high <= last:
+        return _from_sheet(numbers.alias(column.name))
     text = n.cast(pl.Int64, strict=False).cast(pl.String)
     is_whole = n == n.floor()
     years = is_whole & n.is_between(*_YEARS)
@@ -154,6 +161,28 @@ def _from_numbers(column: pl.Series) -> ParsedTimes:
     ).to_series()
     texts = numbers.cast(pl.String).alias(column.name)
     return ParsedTimes(values.alias(column.name), _unreadable(texts, values))
+
+
+def _from_sheet(days: pl.Series) -> ParsedTimes:
+    """Read day numbers of a spreadsheet, to the nearest second: their fractions are rounded."""
+    start = pl.lit(_SHEET_START).str.to_datetime("%Y-%m-%d", time_unit="us")
+    seconds = (pl.col("n") * 86_400).round().cast(pl.Int64)
+    values = (
+        pl.DataFrame({"n": days})
+        .select((start + pl.duration(seconds=seconds)).cast(pl.Datetime("us")))
+        .to_series()
+        .alias(days.name)
+    )
+    found = fault(
+        "sheet_dates",
+        Severity.INFO,
+        f"column {days.name!r} holds day numbers of a spreadsheet; read as"
+        f" {values.min()!s} to {values.max()!s}.",
+        "Format the column as a date before exporting, to be sure.",
+        column=days.name,
+        count=len(days),
+    )
+    return ParsedTimes(values, (found, *_unreadable(days.cast(pl.String), values)))
 
 
 def _from_texts(column: pl.Series) -> ParsedTimes:

@@ -59,8 +59,7 @@ def _jumps(view: View, column: str, numbers: Floats, place: NDArray[np.int64]) -
         (np.abs(change) > np.log(JUMP)) & ~told,
         "annual_jump",
         Severity.WARNING,
-        f"{{count}} values of {column!r} are more than {JUMP:g} times, or less than a third of,"
-        " the one before, e.g. {value:g} after {before:g} ({name!r}).",
+        f"are more than {JUMP:g} times, or less than a third of, the one before,",
         "Check for a misread figure, a restatement, a merger or a change of boundary; restate"
         " the earlier years, or forecasts and targets rest on two different things.",
         numbers,
@@ -79,8 +78,7 @@ def _repeats(view: View, column: str, numbers: Floats, before: Floats) -> list[F
         equal,
         "repeated_year",
         Severity.INFO,
-        f"{{count}} values of {column!r} are the very value of the year before,"
-        " e.g. {value:g} ({name!r}).",
+        "are the very value of the year before,",
         "Check whether last year's figure was copied forward.",
         numbers,
         before,
@@ -101,10 +99,7 @@ def _told(
     if not marked.any():
         return []
     first = int(np.argmax(marked))
-    text = message.format(
-        count=int(marked.sum()),
-        value=numbers[first],
-        before=before[first],
-        name=view.name(int(view.codes[first])),
-    )
+    value, name = numbers[first], view.name(int(view.codes[first]))
+    example = f"{value:g}" if value == before[first] else f"{value:g} after {before[first]:g}"
+    text = f"{int(marked.sum())} values of {column!r} {message} e.g. {example} ({name!r})."
     return [fault(code, severity, text, remedy, column=column, rows=view.rows[marked])]

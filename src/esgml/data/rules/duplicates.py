@@ -10,6 +10,7 @@ import polars as pl
 
 from esgml.core.frames import Fault, Severity
 from esgml.data.faults import fault
+from esgml.data.revisions import revision_ranks
 from esgml.data.rules.view import View
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def repeats(view: View) -> Repeats:
     revision = revision_column(columns)
     superseded = pl.Series([], dtype=pl.Int64)
     if revision and revision not in key:
-        newest = pl.col(revision).max().over(key)
-        superseded = part.filter((pl.col(revision) < newest).fill_null(True))["__row__"]
+        part = part.with_columns(__rank__=revision_ranks(part[revision]))
+        newest = pl.col("__rank__").max().over(key)
+        superseded = part.filter(pl.col("__rank__") < newest)["__row__"]
         part = part.filter(~pl.col("__row__").is_in(superseded.implode()))
     last = pl.col("__row__").max().over(key)
     conflicting = part.filter(pl.col("__row__") < last)["__row__"]

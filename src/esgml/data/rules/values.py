@@ -81,8 +81,8 @@ def non_finite(view: View, column: str) -> list[Fault]:
 
 
 def negative(view: View, numbers: Floats) -> Mask:
-    """Mark readings below zero."""
-    return np.asarray(numbers < 0)
+    """Mark readings below zero; minus infinity is no reading."""
+    return np.asarray((numbers < 0) & np.isfinite(numbers))
 
 
 def _negative(view: View, column: str, numbers: Floats) -> list[Fault]:

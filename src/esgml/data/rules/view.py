@@ -127,8 +127,9 @@ class View:
         return mask
 
     def name(self, entity: int) -> str:
-        """Return the name of an entity by its number."""
-        return str(self.frame[self.spec.entity][int(self.rows[self.starts[entity]])])
+        """Return the name of an entity by its number, for messages: at most 80 letters."""
+        name = str(self.frame[self.spec.entity][int(self.rows[self.starts[entity]])])
+        return name if len(name) <= 80 else name[:79] + "…"
 
     def values(self, column: str) -> Floats:
         """Return a numeric column in sorted order; missing is NaN, shape (n,)."""
