@@ -40,13 +40,41 @@ def forecast(panel: Panel, horizon: int = 3) -> np.ndarray:
     return model.predict(panel, panel.future(horizon))
 
 
-def test_common_growth_is_found_and_goes_on() -> None:
-    columns = [[100 * s * 0.9**t for t in range(8)] for s in range(1, 41)]
+@pytest.mark.parametrize(("years", "close"), [(8, 0.1), (30, 0.03)])
+def test_common_growth_is_found_and_goes_on(years: int, close: float) -> None:
+    columns = [[100 * s * 0.9**t for t in range(years)] for s in range(1, 41)]
     panel = panel_of(columns)
     result = forecast(panel)
     for i in range(len(panel)):
         last = panel.series(i)[-1]
-        np.testing.assert_allclose(result[i] / last, [0.9, 0.81, 0.729], rtol=0.03)
+        np.testing.assert_allclose(result[i] / last, [0.9, 0.81, 0.729], rtol=close)
+
+
+def test_many_series_in_one_bad_year_say_little_of_the_next() -> None:
+    one = ShrunkGrowth().train(panel_of([[100.0, 80.0]] * 2000), horizon=1)
+    six = ShrunkGrowth().train(panel_of([[100 * 0.8**t for t in range(7)]] * 300), horizon=1)
+    lasting, passing = six.growth_["co2_t"][0], one.growth_["co2_t"][0]
+    assert np.log(0.8) < lasting < 2 * passing < 0
+    assert passing > -0.07
+
+
+def test_a_last_value_several_years_old_has_grown_through_all_of_them() -> None:
+    others = [[100 * s * 0.9**t for t in range(12)] for s in range(1, 41)]
+    gone = [100.0] * 9 + [np.nan] * 3
+    panel = panel_of([*others, gone])
+    model = ShrunkGrowth().train(panel, horizon=1)
+    common, _ = model.growth_["co2_t"]
+    result = model.predict(panel, panel.future(1))
+    np.testing.assert_allclose(result[-1, 0], 100 * np.exp(4 * common))
+
+
+def test_the_growth_assumed_is_that_of_a_year_in_any_frequency() -> None:
+    alone = {code: panel_of([[100.0, 100.0]], code) for code in ("YS", "QS", "MS", "W", "D", "h")}
+    found = {c: ShrunkGrowth().train(p, horizon=1).growth_["co2_t"] for c, p in alone.items()}
+    for code, per_year in (("QS", 1), ("MS", 1), ("W", 1), ("D", 52), ("h", 364)):
+        np.testing.assert_allclose(found[code][0], -0.01 / per_year)
+        assert found[code][1] == 0
+    assert -0.01 < found["YS"][0] < -0.009  # one year without growth was seen
 
 
 def test_few_pairs_are_shrunk_to_the_last_value() -> None:
@@ -160,7 +188,7 @@ def test_each_target_learns_from_itself() -> None:
         past=np.empty((2 * up.rows, 0)),
     )
     model = ShrunkGrowth().train(both, horizon=1)
-    assert model.growth_["scope1_t"][0] > 0.05
+    assert model.growth_["scope1_t"][0] > 0.03
     assert model.growth_["scope2_t"][0] < -0.05
     assert "scope1_t" in model.metadata().details
     unknown = panel_of([[5.0, 6.0]], target="scope3_t")
