@@ -87,6 +87,7 @@ def _score(panel: Panel, windows: int) -> dict[str, Any]:
             "last_value": scores(naive, steady),
             "pairs": int(steady.sum()),
         },
+        "error": _carried(np.where(seen, np.abs(naive - actual), 0.0), change, found),
         "coverage": found.scores["coverage"],
         "coverage_interval": {
             level: binomial_interval(share, int(seen.sum()))
@@ -98,14 +99,42 @@ def _score(panel: Panel, windows: int) -> dict[str, Any]:
     }
 
 
+def _carried(error: np.ndarray, change: np.ndarray, found: Evaluation) -> dict[str, float]:
+    """Return what carries the pooled error of the last value.
+
+    ``pairs`` is how many equal errors would be as uncertain (Kish 1965), ``largest`` the share of
+    the two largest, ``restated`` of changes beyond a factor of three, ``late`` of last values that
+    are older than a year.
+    """
+    first = found.backtest.plan.calibrating
+    late = np.zeros(error.shape, dtype=bool)
+    for w in range(len(error)):
+        back = found.backtest.plan.backs[first + w]
+        for i in range(len(found.panel)):
+            past = found.panel.series(i)[: max(len(found.panel.series(i)) - back, 0)]
+            late[w, i] = len(past) > 0 and not np.isfinite(past[-1])
+    total = float(error.sum())
+    return {
+        "pairs": total**2 / float((error**2).sum()),
+        "largest": float(np.sort(error.ravel())[-2:].sum()) / total,
+        "restated": float(error[(change > np.log(RESTATED)) & (error > 0)].sum()) / total,
+        "late": float(error[late].sum()) / total,
+    }
+
+
 def _parts(found: Evaluation, seen: np.ndarray) -> dict[str, dict[str, float]]:
-    """Return the coverage by year, and that of series forecast for the first and a later time."""
+    """Return the coverage by year and of some kinds of pairs.
+
+    ``first`` and ``again`` are series forecast for the first and a later time, ``unsettled`` those
+    whose last value stands for itself (`esgml.forecast.unsettled`).
+    """
     first = found.backtest.plan.calibrating
     earlier = np.isfinite(found.backtest.actual) & np.isfinite(found.walk.forecast)
     again = (np.cumsum(earlier.any(axis=2), axis=0) > 1)[first:, :, None] & seen
     year = found.backtest.time[first:].astype("datetime64[Y]").astype(int) + 1970
     parts = {str(y): seen & (year == y) for y in np.unique(year[seen])}
     parts |= {"first": seen & ~again, "again": again}
+    parts["unsettled"] = seen & found.backtest.alone[first:-1, :, None]
     actual = found.backtest.actual[first:]
     inside = {
         str(level): (actual >= low[first:]) & (actual <= found.walk.upper[level][first:])

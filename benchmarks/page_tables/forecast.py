@@ -100,6 +100,7 @@ def annual(results: Mapping[str, Mapping[str, Any]]) -> str:
         "default",
         "pooled WAPE: last value",
         "default",
+        "as of so many equal errors",
         "steady pairs",
         "their WAPE: last value",
         "default",
@@ -111,6 +112,7 @@ def annual(results: Mapping[str, Mapping[str, Any]]) -> str:
         row = [ANNUAL[name], f"{one['pairs']:,}"]
         row += [_number(last["within_10pct"]), f"**{_number(model['within_10pct'])}**"]
         row += [_number(last["wape_pooled"]), f"**{_number(model['wape_pooled'])}**"]
+        row.append(f"{one['error']['pairs']:.0f}")
         steady = one["steady"]
         row += [f"{steady['pairs']:,}", _number(steady["last_value"]["wape_pooled"])]
         row += [f"**{_number(steady['model']['wape_pooled'])}**"]

@@ -28,6 +28,7 @@ RESULTS = {
                 "last_value": {"within_10pct": 0.6, "wape_pooled": 0.08},
                 "pairs": 1000,
             },
+            "error": {"pairs": 6.4},
             "coverage": {"80": 0.81},
             "coverage_interval": {"80": [0.785, 0.834]},
             "width": {"80": 0.3},
@@ -52,7 +53,5 @@ def test_tables_show_every_forecaster_and_what_is_missing():
 
 def test_annual_tables_stand_beside_the_last_value():
     lines = forecast.annual(RESULTS["annual"]).splitlines()
-    row = (
-        "| facilities | 1,234 | 0.570 | **0.580** | 0.100 | **0.090** | 1,000 | 0.080 | **0.070** |"
-    )
-    assert f"{row} 81.0 % (78 to 83) |" in lines
+    row = "| facilities | 1,234 | 0.570 | **0.580** | 0.100 | **0.090** | 6 | 1,000 | 0.080 |"
+    assert f"{row} **0.070** | 81.0 % (78 to 83) |" in lines

@@ -133,6 +133,50 @@ def test_unknown_years_count_neither_way():
     np.testing.assert_array_equal(found.quantile[80], again.quantile[80])
 
 
+def test_small_emitters_get_wider_bands_where_their_errors_are_larger():
+    rng = np.random.default_rng(0)
+    level = np.repeat([10.0, 1e5], 100)
+    forecast = np.repeat(level[None, :, None], 6, axis=0)
+    spread = np.repeat([0.4, 0.04], 100)
+    actual = forecast * np.exp(spread * rng.standard_normal((6, 200)))[:, :, None]
+    found = calibrate_annual(forecast[:5], actual[:5], (80,), coming=level)
+    low, high = found.bounds(forecast[5], 80)
+    inside = (actual[5] >= low) & (actual[5] <= high)
+    for half in (slice(0, 100), slice(100, 200)):
+        assert inside[half].mean() == pytest.approx(0.8, abs=0.1)
+    moved = calibrate_annual(forecast[:5], actual[:5], (80,), coming=level[::-1]).size
+    assert moved[0] < found.size[0]
+    assert moved[-1] > found.size[-1]
+
+
+def test_after_a_value_that_stands_for_itself_scores_of_that_kind_decide():
+    rng = np.random.default_rng(1)
+    forecast = np.full((8, 100, 1), 1000.0)
+    alone = np.zeros((9, 100), dtype=bool)
+    alone[:, ::4] = True
+    spread = np.where(alone[:-1], 0.8, 0.05)
+    actual = forecast * np.exp(spread * rng.standard_normal(spread.shape))[:, :, None]
+    # every year others: a series' own size does not tell
+    for w in range(8):
+        shift = rng.permutation(100)
+        actual[w], alone[w] = actual[w][shift], alone[w][shift]
+    found = calibrate_annual(forecast, actual, LEVELS, alone=alone)
+    plain = calibrate_annual(forecast, actual, LEVELS)
+    assert found.quantile[80][::4].min() > 3 * found.quantile[80][1]
+    assert found.quantile[80][1] < plain.quantile[80][1] < found.quantile[80][0]
+
+
+def test_one_kind_of_value_never_seen_before_leans_on_all_scores_and_reaches_further():
+    forecast, actual = walks(n=40, freedom=30.0)
+    windows = len(forecast)
+    alone = np.zeros((windows + 1, 40), dtype=bool)
+    alone[-1, 0] = True
+    found = calibrate_annual(forecast, actual, (80,), alone=alone)
+    usual = calibrate_annual(forecast, actual, (80,))
+    assert usual.quantile[80][0] < found.quantile[80][0] < 5 * usual.quantile[80][0]
+    np.testing.assert_array_equal(found.quantile[80][1:], usual.quantile[80][1:])
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 6), st.integers(1, 3), st.integers(0, 10_000))
 def test_bands_are_nested_positive_and_scale_with_the_unit(n, windows, horizon, seed):

@@ -22,6 +22,7 @@ from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.core.progress import track
 from esgml.forecast.history import seasonal_naive_error
 from esgml.forecast.state import pack, unpack
+from esgml.forecast.unsettled import unsettled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +107,9 @@ class Backtest:
     """What every model forecast in every window, and what happened.
 
     Arrays have the shape (windows, series, horizon); NaN where a series had no history yet
-    or a value is missing.
+    or a value is missing. `alone`, shape (windows + 1, series), says of annual series whether
+    the last value before each window stood for itself (`unsettled`), and at last whether the
+    newest value does.
     """
 
     plan: Plan
@@ -116,6 +119,7 @@ class Backtest:
     forecasts: dict[str, NDArray[np.float64]]
     naive_error: NDArray[np.float64]
     seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    alone: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,10 @@ def run_backtest(
     actual = np.full(shape, np.nan)
     moment = np.full(shape, np.datetime64("NaT"), dtype="datetime64[us]")
     error = np.full(shape[:2], np.nan)
+    annual = panel.frequency.season == 1
+    alone = np.zeros((shape[0] + 1, shape[1]), dtype=bool)
+    if annual:
+        alone[-1] = unsettled(panel, panel)
     for origin in origins:
         rows = panel.indptr[1:][origin.members] - plan.backs[origin.window]
         index = rows[:, None] + np.arange(plan.horizon)
@@ -176,6 +184,8 @@ def run_backtest(
             seasonal_naive_error(origin.history.series(j), panel.frequency.season)
             for j in range(len(origin.members))
         ]
+        if annual:
+            alone[origin.window, origin.members] = unsettled(origin.history, origin.training)
 
     def run(name: str) -> tuple[str, NDArray[np.float64], tuple[float, float]]:
         result = np.full(shape, np.nan)
@@ -222,4 +232,5 @@ def run_backtest(
         {name: result for name, result, _ in done},
         error,
         {name: seconds for name, _, seconds in done},
+        alone if annual else None,
     )

@@ -36,8 +36,8 @@ PRIOR_YEARS, PRIOR_COMMON = 4.0, 0.03
 EVENT = 0.4
 #: Weight in years of what is assumed of the common drift's deviation, and of a variance.
 PRIOR_WEIGHT, PRIOR_INNOVATION = 4.0, 0.1
-#: Mean size of a change, assumed beforehand (that of facilities), and its weight in changes.
-SIZE, PRIOR_SIZE = 0.17, 5.0
+#: Mean size of a change, assumed beforehand (between facilities and companies), and its weight.
+SIZE, PRIOR_SIZE = 0.25, 5.0
 #: Own changes the common size is worth, and years after which a change counts half.
 OWN_PRIOR, HALF_LIFE = 2.0, 4.0
 #: Degrees of freedom to choose from, and the odds it takes to leave the first, that of facilities.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,15 +103,7 @@ def evaluate(
     past = past if np.isfinite(past.values).any() else panel
     observed = past.values[np.isfinite(past.values)]
     nonnegative = bool((observed >= 0).all())
-    part = Backtest(
-        backtest.plan,
-        backtest.keys,
-        backtest.time,
-        backtest.actual,
-        {name: backtest.forecasts[name] for name in pool},
-        backtest.naive_error,
-        backtest.seconds,
-    )
+    part = replace(backtest, forecasts={name: backtest.forecasts[name] for name in pool})
     walk = walk_forward(
         part,
         levels,

@@ -35,6 +35,14 @@ def seasonal_naive_error(values: NDArray[np.float64], season: int) -> float:
     return float(np.nanmean(steps)) if np.isfinite(steps).any() else float("nan")
 
 
+def latest(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the last known value of each column of values of shape (rows, n); NaN of none."""
+    found = np.full(values.shape[1], np.nan)
+    for row in values:
+        found = np.where(np.isfinite(row), row, found)
+    return found
+
+
 def in_a_later_month(time: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     """Return which days ahead lie in a later month than the last day seen.
 

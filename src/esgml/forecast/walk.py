@@ -15,7 +15,7 @@ import numpy as np
 
 from esgml.forecast.annual_intervals import calibrate_annual
 from esgml.forecast.combine import Combination, combine
-from esgml.forecast.history import in_a_later_month
+from esgml.forecast.history import in_a_later_month, latest
 from esgml.forecast.intervals import Calibration, calibrate, complete
 from esgml.forecast.reconcile import Reconciliation, choose
 
@@ -102,7 +102,13 @@ def walk_forward(
     def measure(known: NDArray[np.float64], w: int) -> Calibration:
         rows = np.isfinite(known).any(axis=(1, 2)) & np.isfinite(final).any(axis=(1, 2))
         if annual:
-            return calibrate_annual(final[rows], known[rows], levels)
+            coming = (
+                final[w, :, 0] if w >= 0 else latest(np.concatenate(backtest.actual.swapaxes(1, 2)))
+            )
+            alone = backtest.alone
+            if alone is not None:
+                alone = np.concatenate([alone[:-1][rows], alone[[w]]])
+            return calibrate_annual(final[rows], known[rows], levels, coming=coming, alone=alone)
         level = np.abs(final[w]).mean(axis=1)
         unknown = np.full(len(level), np.nan)
         usual = np.divide(backtest.naive_error[w], level, out=unknown, where=level > 0)
