@@ -81,6 +81,28 @@ def test_the_dashboard_gets_the_path_of_every_site_and_sum(
     assert [r.probability for r in report.results] == [r["probability"] for r in told]
 
 
+def test_a_group_that_reported_zero_has_a_latest_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"s{i},{year},g{i},{100 - i}" for i in range(5) for year in range(2014, 2021)]
+    rows[6] = "s0,2020,g0,0"
+    path = tmp_path / "sites.csv"
+    path.write_text("\n".join(["site,year,region,co2_t", *rows]) + "\n")
+    code, out, err = run(capsys, *options(path, **{"--hierarchy": "region"}))
+    assert code == 0, err
+    line = next(line for line in out.splitlines() if line.startswith("| g0"))
+    assert "0 (2020)" in line and "unknown" not in line
+
+
+def test_long_names_cut_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "Division of a plant with a name that nobody would want to type or to read " * 2
+    rows = [f"{name},{year},x,{1234567.0 + year}" for year in range(2010, 2021)]
+    path = tmp_path / "sites.csv"
+    path.write_text("\n".join(["site,year,region,co2_t", *rows]) + "\n")
+    code, out, _ = run(capsys, *options(path))
+    assert code == 0 and name.strip() in out and "…" not in out
+
+
 def test_people_get_tables_and_the_record(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, *options(data, **{"--target-year": "2025"}))
     assert code == 0

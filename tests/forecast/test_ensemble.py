@@ -335,3 +335,19 @@ def test_where_levels_step_later_months_have_weights_of_their_own(make_panel, mo
     stepped = in_a_later_month(future.time)
     changed = unweighted.forecast(panel, future).mean != result.mean
     assert not changed[~stepped].any() and changed[stepped].any()
+
+
+def test_a_site_that_was_closed_is_forecast_beside_the_sums(make_panel, quick):
+    panel = make_panel((150, 150, 120, 150), groups=True, ends=(0, 0, 0, -40))
+    ensemble, _ = fit_ensemble(panel, horizon=7)
+    found = Ensemble.from_files(ensemble.to_files()).forecast(panel, panel.future(7))
+    mean = {key.entity: found.mean[i] for i, key in enumerate(found.keys)}
+    assert list(mean) == ["s0", "s1", "s2", "total", "north", "south", "s3"]
+    whole = mean["s0"] + mean["s1"] + mean["s2"]
+    np.testing.assert_allclose(mean["total"], whole, rtol=1e-9)
+    np.testing.assert_allclose(mean["south"], mean["s2"], rtol=1e-9)
+    assert [key.entity for key in ensemble.apart(panel)] == ["s3"]
+    assert [key.entity for key in ensemble.shown(panel).keys] == list(mean)
+    going = panel.select([0, 1, 2])  # who asks later need not give the closed site
+    assert ensemble.forecast(going, going.future(7)).keys[3].entity == "total"
+    assert ensemble.apart(going) == ()

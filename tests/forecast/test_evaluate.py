@@ -158,3 +158,22 @@ def test_bad_calls(make_panel):
         evaluate(make_panel((10,)), 7, 5)
     with pytest.raises(NotFoundError):
         evaluate(make_panel((100,)), 7, 2, model="oracle")
+
+
+def test_a_site_that_ended_apart_is_in_no_sum(make_panel):
+    panel = make_panel((150, 120, 90, 150), groups=True, ends=(0, 0, 0, -40))
+    full, hierarchy = with_sums(panel, total=True)
+    assert [key.entity for key in hierarchy.aggregates] == ["total", "north", "south"]
+    values = {key: full.series(i) for i, key in enumerate(full.keys)}
+    last = {key.entity: series[-1] for key, series in values.items()}
+    assert last["total"] == pytest.approx(last["s0"] + last["s1"] + last["s2"])
+    assert last["south"] == pytest.approx(last["s2"])
+    scores = evaluate(panel, 7, 3).scores
+    assert np.isfinite(scores["wape"]) and np.isfinite(scores["wape_total"])
+
+
+def test_of_two_common_ends_the_later_one_counts(make_panel):
+    panel = make_panel((90, 90, 90, 90), groups=True, ends=(0, 0, -9, -9))
+    _, hierarchy = with_sums(panel, total=True)
+    members = hierarchy.summing[len(hierarchy.bottom)]
+    np.testing.assert_array_equal(members, [1, 1, 0, 0])

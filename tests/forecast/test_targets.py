@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
@@ -179,7 +179,11 @@ def test_harder_targets_are_less_likely(
 ) -> None:
     panel = panel_of({f"e{i}": column for i, column in enumerate(columns)})
     end = 2010 + len(columns[0]) - 1 + ahead
-    easy = assess_target(panel, Question(2010, end, reduction)).results[0]
+    try:
+        easy = assess_target(panel, Question(2010, end, reduction)).results[0]
+    except DataError as error:  # a first year about 1000 times off does not count
+        assume(error.code != "base_year")
+        raise
     hard = assess_target(panel, Question(2010, end, min(reduction + 1, 100))).results[0]
     assert 0 <= hard["probability"] <= easy["probability"] <= 1
 

@@ -91,6 +91,9 @@ def forecast(
         instead = "they are missing" if panel.frequency.code == "D" else "the last season stands in"
         note(f"note: no future values of {', '.join(assumed)}: {instead}.")
     result = ensemble.forecast(panel, future).at(wanted or ensemble.levels)
+    if apart := ensemble.apart(panel):
+        names = ", ".join(dict.fromkeys(key.entity for key in apart))
+        note(f"note: in no sum, for they do not end with the others: {names[:200]}.")
     title = f"Forecast of {', '.join(loaded.spec.targets)}"
     answer = encode(result, result.levels)["forecasts"]
     write_forecast(settings, ensemble.shown(panel), answer, title=title)

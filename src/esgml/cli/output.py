@@ -6,9 +6,14 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+#: Widest column that is never cut on a terminal, in characters.
+MOST_FIGURES = 20
+#: Widest line of a table where no terminal limits it: programs get every value whole.
+MOST_PLAIN = 1000
 
 
 def plain(value: Any) -> Any:
@@ -49,9 +54,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     from rich.table import Table
 
     terminal = sys.stdout.isatty()
+    shown = [[number(v) if isinstance(v, float) else str(v) for v in row] for row in rows]
     view = Table(title=title, title_justify="left", box=box.SIMPLE if terminal else box.ASCII2)
     for i, column in enumerate(columns):
-        view.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    for row in rows:
-        view.add_row(*(number(v) if isinstance(v, float) else str(v) for v in row))
-    Console(file=sys.stdout, width=None if terminal else 160).print(view)
+        # where a terminal is too narrow, names are cut before numbers
+        longest = max(map(len, [column, *(row[i] for row in shown)]))
+        width = longest if i and longest <= MOST_FIGURES else None
+        justify: Literal["left", "right"] = "right" if i else "left"
+        view.add_column(column, justify=justify, no_wrap=True, min_width=width)
+    for row in shown:
+        view.add_row(*row)
+    Console(file=sys.stdout, width=None if terminal else MOST_PLAIN).print(view)

@@ -62,9 +62,9 @@ def target(
     for fault in loaded.report.faults:
         note(f"{fault.severity}: {fault.code}: {fault.message}")
     panel, _ = to_panel(loaded.frame, loaded.spec)
-    report = plain(assess_target(panel, question, seed=seed).as_dict())
+    report = assess_target(panel, question, seed=seed).as_dict()
     report["quality"] = loaded.report.quality
-    write_target(Settings(workspace=workspace), report)
+    write_target(Settings(workspace=workspace), plain(report))
     if as_json:
         write_json("esgml.target/1", report)
         return

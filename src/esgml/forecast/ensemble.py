@@ -157,7 +157,17 @@ class Ensemble:
     def shown(self, history: Panel) -> Panel:
         """Return a history with the sums that `forecast` adds to it."""
         balanced = self._balanced(history)
-        return aggregate(history, balanced.hierarchy) if balanced is not None else history
+        if balanced is None:
+            return history
+        return _with_sums(history, history.future(1), balanced.hierarchy)[0]
+
+    def apart(self, history: Panel) -> tuple[SeriesKey, ...]:
+        """Return the series of a history that are in no sum, where there are sums at all."""
+        if self.reconciliation is None:
+            return ()
+        balanced = self._balanced(history)
+        inside = set(balanced.hierarchy.bottom) if balanced is not None else set()
+        return tuple(key for key in history.keys if key not in inside)
 
     def roles(self, spec: SeriesSpec) -> SeriesSpec:
         """Return column roles in which the trained targets and covariates stand where none do."""
@@ -354,7 +364,7 @@ def fit_ensemble(
         panel.past_names,
         bool((observed >= 0).all()),
         combination,
-        walk.reconciliation,
+        walk.reconciliation.of_members() if walk.reconciliation else None,
         walk.calibration,
     )
     return ensemble, evaluation

@@ -38,14 +38,18 @@ class Evaluation:
 def with_sums(panel: Panel, total: bool) -> tuple[Panel, Hierarchy | None]:
     """Return the panel with the sums of its hierarchy appended, where there is one.
 
-    Without labels, `total` adds the sum of all series if they all end at the same time and
-    some period has all of them.
+    Sums are of series that end together, as most of them do: a site that was closed, or has
+    not reported yet, is forecast by itself. Without labels, `total` adds the sum of all series
+    if they all end at the same time and some period has all of them.
     """
     if not panel.groups:
         same_end = len(np.unique(panel.last_time())) == 1
         if not total or not same_end or not 1 < len(panel) <= MOST_SUMMED:
             return panel, None
-    hierarchy = Hierarchy.from_groups(panel.keys, panel.groups)
+    ends, count = np.unique(panel.last_time(), return_counts=True)
+    usual = ends[len(ends) - 1 - int(count[::-1].argmax())]  # the later of two as common ones
+    apart = {key for key, end in zip(panel.keys, panel.last_time(), strict=True) if end != usual}
+    hierarchy = Hierarchy.from_groups(panel.keys, panel.groups, apart=apart)
     if not hierarchy.aggregates:
         return panel, None
     try:

@@ -10,7 +10,7 @@ Targets are never added to each other, so two scopes are two hierarchies side by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ class Hierarchy:
         keys: Sequence[SeriesKey],
         groups: Mapping[str, tuple[str, ...]] | None = None,
         total: bool = True,
+        apart: Collection[SeriesKey] = (),
     ) -> Hierarchy:
         """Build the hierarchy from the labels of each entity.
 
@@ -61,6 +62,8 @@ class Hierarchy:
             without labels, belongs to no group below the total.
         total : bool
             Add the sum of all entities of each target that more than one entity has.
+        apart : collection of SeriesKey
+            Bottom series that belong to no sum.
 
         Raises
         ------
@@ -86,7 +89,9 @@ class Hierarchy:
         rows: list[NDArray[np.float64]] = [np.eye(len(bottom))]
         for path, members in paths.items():
             for target in targets:
-                inside = [k.target == target and k.entity in members for k in bottom]
+                inside = [
+                    k.target == target and k.entity in members and k not in apart for k in bottom
+                ]
                 count = sum(inside)
                 if count == 0 or (not path and (count == 1 or not total)):
                     continue

@@ -114,6 +114,18 @@ class Reconciliation:
             result[..., nodes[len(bottom) :], :] = high
         return result
 
+    def of_members(self) -> Reconciliation | None:
+        """Return it without the bottom series that are in no sum; None where none is in any."""
+        h = self.hierarchy
+        inside = np.flatnonzero(h.summing[len(h.bottom) :].any(axis=0))
+        if len(inside) == 0:
+            return None
+        nodes = np.concatenate([inside, np.arange(len(h.bottom), len(h))])
+        members = Hierarchy(
+            tuple(h.bottom[i] for i in inside), h.aggregates, h.summing[np.ix_(nodes, inside)]
+        )
+        return replace(self, hierarchy=members, matrix=self.matrix[np.ix_(inside, nodes)])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the reconciliation as JSON values."""
         return {

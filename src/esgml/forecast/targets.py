@@ -278,7 +278,7 @@ def _sums(
         reached = futures[-1, k] <= question.goal(totals[question.base_year]) if years else []
         # members that have not reported the latest year stand there with their projection
         seen = sum((1 - s.unseen) * s.total for s in starts if s.year == now)
-        value = totals.get(now) or ahead.get(now, {"expected": np.nan})["expected"]
+        value = totals[now] if now in totals else ahead.get(now, {"expected": np.nan})["expected"]
         share = min(seen / value, 1.0) if value > 0 else 1.0
         latest = {"year": now, "value": value, "observed_share": share}
         probability = float(np.mean(reached)) if len(reached) else 1.0
