@@ -108,3 +108,29 @@ def test_named_columns(capsys, tmp_path):
     )
     assert code == 0
     assert json.loads(out)["rows"] == 28
+
+
+@pytest.mark.parametrize("asked", ["check", "--help"])
+def test_a_reader_that_has_seen_enough_is_told_nothing(tmp_path, asked):
+    import os
+    import subprocess
+    import sys
+
+    path = tmp_path / "t.csv"
+    path.write_text("timestamp,load_kwh\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n")
+    source, sink = os.pipe()
+    os.close(source)
+    command = "from esgml.cli.app import main; main()"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", command, asked, *([str(path)] if asked == "check" else [])],
+            stdout=sink,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(sink)
+    assert done.returncode == (1 if asked == "check" else 0)
+    assert done.stderr == ""

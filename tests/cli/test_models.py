@@ -57,6 +57,8 @@ def test_list(run, tmp_path):
     assert "champion" in run("list", "emissions")
     assert run("list", "--json", root=tmp_path / "none")["models"] == []
     assert run("list", root=tmp_path / "none") == ""
+    missing = run("list", "steam", "--json", code=4)
+    assert "emissions" in missing["error"]["remedy"]
 
 
 def test_show(run):

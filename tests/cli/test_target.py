@@ -103,6 +103,18 @@ def test_long_names_cut_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert code == 0 and name.strip() in out and "…" not in out
 
 
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "no-folder"
+    place.write_text("in the way")
+    asked = [*options(data), "--json", "--workspace", str(place)]
+    code, out, err = run(capsys, *asked)
+    assert code == 0
+    assert json.loads(out)["schema"] == "esgml.target/1"
+    assert "not kept for the dashboard" in err
+
+
 def test_people_get_tables_and_the_record(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, *options(data, **{"--target-year": "2025"}))
     assert code == 0

@@ -141,6 +141,29 @@ def test_columns_can_be_named_and_doubt_is_said():
     assert find_columns(["emissions_intensity", "renewable_percentage", "emission_factor"]) == {}
 
 
+def test_one_scope2_is_never_given_for_the_other():
+    features = FeatureEngineeringPipeline()
+    both = {"scope1_t": 1.0, "scope2_location_t": 2.0, "scope2_market_t": 0.5}
+    totals = {None: 3000.0, "location": 3000.0, "market": 1500.0}
+    for scope2, total in totals.items():
+        found = features.extract_esg_features(both, scope2=scope2)
+        assert found["emissions_total"] == total
+    market = {"scope1_t": 1.0, "scope2_market_t": 0.5}
+    assert features.extract_esg_features(market)["emissions_total"] == 1500.0
+    with pytest.raises(ColumnError, match="location-based"):
+        features.extract_esg_features(market, scope2="location")
+    with pytest.raises(UsageError, match="markt"):
+        features.extract_esg_features(both, scope2="markt")
+
+
+def test_tonnes_are_tonnes_whatever_the_column_is_called():
+    found = FeatureEngineeringPipeline().extract_esg_features(
+        {"emissions_t": 1.0, "energy_gj": 3.6}
+    )
+    assert found["emissions_total"] == 1000.0
+    assert found["implied_factor"] == pytest.approx(1.0)
+
+
 def test_panel_features_from_choice_to_file(tmp_path):
     panel = sample_panel()
     pipeline = FeatureEngineeringPipeline(scaler=Scaler("robust", per_entity=True), country="SE")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from esgml.checks.features import sample_panel
-from esgml.core.errors import HistoryError
+from esgml.core.errors import HistoryError, UsageError
 from esgml.features.seasonality import SeasonalWaves, detect_seasonality, panel_seasonality
 
 
@@ -52,6 +52,19 @@ def test_scale_does_not_matter():
     plain = np.sin(2 * np.pi * day / 7) + 2
     for scale in (1e-200, 1e-6, 1e200):
         assert [s.period for s in detect_seasonality(plain * scale)] == [7]
+
+
+def test_a_slipped_unit_does_not_hide_the_cycle():
+    series = np.sin(2 * np.pi * np.arange(400) / 7)
+    series[[50, 51, 200]] *= 1e6
+    assert [s.period for s in detect_seasonality(series)] == [7]
+    bursts = np.where(np.arange(400) % 50 == 0, 5.0, 0.0)  # rare and regular is a cycle itself
+    assert [s.period for s in detect_seasonality(bursts)] == [50]
+
+
+def test_one_series_at_a_time():
+    with pytest.raises(UsageError, match="one series"):
+        detect_seasonality(np.ones((20, 2)))
 
 
 def test_too_little_history_is_said():

@@ -1,9 +1,11 @@
 """Online reads and materialization, the same tests over SQLite and Redis."""
 
+import os
 import random
 import sqlite3
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -349,3 +351,20 @@ def test_redis_library_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(MissingExtraError, match=r"esgml\[serve\]"):
         RedisOnlineStore("redis://127.0.0.1")
+
+
+def test_a_read_only_disk_is_read(tmp_path, monkeypatch):
+    mark = Watermark(end=1, known=1, partition="p")
+    path = tmp_path / "online.db"
+    with SqliteOnlineStore(path) as made:
+        made.write("v@1", [NewRow("a", 5, 5, b"x")], mark)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "statvfs", lambda place: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with SqliteOnlineStore(path) as store:
+        assert store.read("v@1", "a") == (5, 5, b"x")
+        assert store.watermark("v@1") == mark
+        with pytest.raises(StorageError) as caught:
+            store.write("v@1", [NewRow("a", 6, 6, b"y")], None)
+    assert caught.value.code == "read_only"
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["online.db"]

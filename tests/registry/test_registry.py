@@ -118,6 +118,47 @@ def test_the_gate_keeps_back_what_does_not_beat_naive(registry, trained):
     assert registry.history()[-1].detail["forced"] is False
 
 
+def test_the_gate_keeps_back_what_is_clearly_worse_than_the_champion(registry, trained):
+    def kept(error):
+        return {
+            "errors": {"a": [[error + 0.01 * (i % 3)] for i in range(12)]},
+            "actuals": {"a": [[10.0]] * 12},
+        }
+
+    for number, error in ((1, 1.0), (2, 3.0), (3, 1.001)):
+        registry.register(trained(number), kept(error))
+    registry.promote("emissions", "1")
+    with pytest.raises(GateError) as caught:
+        registry.promote("emissions", "2")
+    assert caught.value.code == "worse_than_champion"
+    assert "version 1" in str(caught.value)
+    assert registry.promote("emissions", "2", "challenger") == ""
+    assert registry.promote("emissions", "2", force=True, reason="trial") == "1"
+    assert registry.history()[-1].detail["forced"] is True
+    assert "worse" in registry.history()[-1].detail["gate"]
+    assert registry.promote("emissions", "3") == "2"
+    assert registry.rollback("emissions") == "2"  # going back is never refused
+    shelf = registry.settings.folder("bundles", registry.info("emissions", "2").digest)
+    (shelf / "manifest.json").write_text("{}")
+    assert registry.promote("emissions", "1") == "2"  # away from a damaged champion, always
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("database or disk is full", "disk_full"),
+        ("attempt to write a readonly database", "read_only"),
+    ],
+)
+def test_what_the_database_says_of_the_disk_is_told_as_such(registry, said, code):
+    from sqlalchemy.exc import OperationalError
+
+    with pytest.raises(StorageError) as caught, registry.database._explained():
+        raise OperationalError("", {}, sqlite3.OperationalError(said))
+    assert caught.value.code == code
+    assert "--workspace" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("metrics", "passes"),
     [

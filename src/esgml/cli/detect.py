@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from esgml.cli import options
-from esgml.cli.output import note, plain, table, write_json
+from esgml.cli.output import for_pages, note, plain, table, write_json
 from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -81,7 +81,8 @@ def detect(
         )
     rows, alarms = report.report_of(found, stakes)
     page = json.dumps(plain(report.page_report(found, alarms)), allow_nan=False)
-    write_atomic(STORED.path(place), page.encode())
+    with for_pages():
+        write_atomic(STORED.path(place), page.encode())
     if output is not None:
         report.write_rows(output, rows)
     document = report.summary(found, alarms)

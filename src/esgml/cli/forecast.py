@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from esgml.cli import options
-from esgml.cli.output import note, number, table, write_json
+from esgml.cli.output import for_pages, note, number, table, write_json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -96,7 +96,8 @@ def forecast(
         note(f"note: in no sum, for they do not end with the others: {names[:200]}.")
     title = f"Forecast of {', '.join(loaded.spec.targets)}"
     answer = encode(result, result.levels)["forecasts"]
-    write_forecast(settings, ensemble.shown(panel), answer, title=title)
+    with for_pages():
+        write_forecast(settings, ensemble.shown(panel), answer, title=title)
     rows = result.to_frame()
     if output is not None:
         write_rows(output, rows)

@@ -47,7 +47,10 @@ def list_models(
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Show the registered versions, their aliases and scores."""
-    found = _registry(workspace).list(name)
+    registry = _registry(workspace)
+    found = registry.list(name)
+    if name and not found:
+        registry.info(name)  # says what is registered instead
     if as_json:
         write_json("esgml.models.list/1", {"models": [item.as_dict() for item in found]})
         return

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from esgml.cli.options import DEFAULT_WORKSPACE, Entity, Json, Time, Workspace
-from esgml.cli.output import note, plain, table, write_json
+from esgml.cli.output import for_pages, note, plain, table, write_json
 from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -112,8 +112,8 @@ def _keep(document: dict[str, Any], workspace: Path) -> None:
     from esgml.dashboard.plan.report import STORED
 
     path = STORED.path(Settings(workspace=workspace))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(document, allow_nan=False).encode())
+    with for_pages():
+        write_atomic(path, json.dumps(document, allow_nan=False).encode())
 
 
 def _list(as_json: bool) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
+
+from esgml.core.errors import StorageError
 
 #: Widest column that is never cut on a terminal, in characters.
 MOST_FIGURES = 20
@@ -40,6 +43,15 @@ def write_json(schema: str, document: dict[str, Any]) -> None:
 def note(text: str) -> None:
     """Write a line for the person watching to standard error."""
     sys.stderr.write(text + "\n")
+
+
+@contextlib.contextmanager
+def for_pages() -> Iterator[None]:
+    """Store what a page shows; where the disk refuses, say so: the answer itself is not lost."""
+    try:
+        yield
+    except StorageError as error:
+        note(f"warning: not kept for the dashboard: {error}")
 
 
 def number(value: float) -> str:

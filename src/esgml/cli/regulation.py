@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from esgml.cli.options import DEFAULT_WORKSPACE, Json, Workspace, split
-from esgml.cli.output import note, plain, table, write_json
+from esgml.cli.output import for_pages, note, plain, table, write_json
 
 app = typer.Typer(
     add_completion=False,
@@ -240,8 +240,8 @@ def _keep(workspace: Path, what: str, found: dict[str, Any]) -> None:
             stored = {name: before[name] for name in other if before.get(name)}
         except (OSError, ValueError, AttributeError):
             note("the report the dashboard showed was unreadable and is replaced.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(plain({**stored, **found}), allow_nan=False).encode())
+    with for_pages():
+        write_atomic(path, json.dumps(plain({**stored, **found}), allow_nan=False).encode())
 
 
 def _line(text: str) -> str:

@@ -19,7 +19,7 @@ from esgml.cli.options import (
     examples,
     series_spec,
 )
-from esgml.cli.output import note, plain, table, write_json
+from esgml.cli.output import for_pages, note, plain, table, write_json
 from esgml.core.figures import figure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -64,7 +64,8 @@ def target(
     panel, _ = to_panel(loaded.frame, loaded.spec)
     report = assess_target(panel, question, seed=seed).as_dict()
     report["quality"] = loaded.report.quality
-    write_target(Settings(workspace=workspace), plain(report))
+    with for_pages():
+        write_target(Settings(workspace=workspace), plain(report))
     if as_json:
         write_json("esgml.target/1", report)
         return

@@ -6,10 +6,11 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from esgml.core.errors import IntegrityError, NotAllowedError, NotFoundError, StorageError
 
@@ -37,14 +38,15 @@ def explained(path: Path) -> Iterator[None]:
                 "the disk is full; nothing was changed.",
                 code="disk_full",
                 where=str(path),
-                remedy="Free space or choose another --workspace, then run the command again.",
+                remedy="Free space or choose another place (--workspace, --output), then run the"
+                " command again.",
             ) from error
         if error.errno in _READ_ONLY:
             raise StorageError(
                 "this place cannot be written.",
                 code="read_only",
                 where=str(path),
-                remedy="Choose a writable --workspace.",
+                remedy="Choose a writable place (--workspace, --output).",
             ) from error
         raise StorageError(
             f"{error.strerror or error}.", where=str(path), remedy="Check the disk and try again."
@@ -59,22 +61,30 @@ def _sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that readers see the old bytes or all of the new ones."""
+@contextlib.contextmanager
+def open_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file to write, which takes the place of `path` once all of it is on the disk."""
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        # not by tempfile, which lets nobody else read: who may is for the umask to say
+        draft = path.parent / f".tmp-{secrets.token_hex(8)}"
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
+            with open(draft, "xb") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)
+            os.replace(draft, path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(name)
+                os.unlink(draft)
             raise
         _sync_directory(path.parent)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that readers see the old bytes or all of the new ones."""
+    with open_atomic(path) as file:
+        file.write(data)
 
 
 def write_folder_atomic(path: Path, files: Mapping[str, bytes]) -> None:
@@ -85,7 +95,8 @@ def write_folder_atomic(path: Path, files: Mapping[str, bytes]) -> None:
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
+        staging = path.parent / f".tmp-{secrets.token_hex(8)}"
+        staging.mkdir()
         try:
             for name, data in files.items():
                 part = staging / name
@@ -106,6 +117,7 @@ def write_folder_atomic(path: Path, files: Mapping[str, bytes]) -> None:
                         "already exists; stored folders are never changed.",
                         code="exists",
                         where=str(path),
+                        remedy="Choose another name, or remove it first.",
                     ) from error
                 raise
         except BaseException:

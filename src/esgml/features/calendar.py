@@ -102,10 +102,11 @@ def holiday_flags(time: Times, country: str, subdivision: str | None = None) -> 
     days = time.astype("datetime64[D]")
     unique, back = np.unique(days, return_inverse=True)
     years = sorted({int(y) + 1970 for y in unique.astype("datetime64[Y]").astype(np.int64)})
+    code = country.upper() if len(country) <= 3 else country
     try:
         # next and previous year: an observed holiday may fall on the other side of New Year
         wanted = sorted({y + d for y in years for d in (-1, 0, 1)})
-        table = holidays.country_holidays(country, subdiv=subdivision, years=wanted)
+        table = holidays.country_holidays(code, subdiv=subdivision, years=wanted)
     except NotImplementedError as error:
         place = country if subdivision is None else f"{country}-{subdivision}"
         raise UsageError(

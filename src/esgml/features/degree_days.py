@@ -90,11 +90,18 @@ def balance_point(
 
     Raises
     ------
+    UsageError
+        If the two are not as long as each other.
     HistoryError
         With fewer than 10 usable periods, or when the temperature never changes.
     """
     t = np.asarray(temperature, dtype=np.float64)
     e = np.asarray(energy, dtype=np.float64)
+    if t.shape != e.shape or t.ndim != 1:
+        raise UsageError(
+            f"temperature {t.shape} and energy {e.shape} are not of the same periods.",
+            remedy="Give one value of each for every period.",
+        )
     usable = np.isfinite(t) & np.isfinite(e)
     t, e = t[usable], e[usable]
     if len(t) < 10 or np.ptp(t) == 0.0:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 
-from esgml.core.errors import ColumnError, DataError, NotTrainedError
+from esgml.core.errors import ColumnError, DataError, NotTrainedError, UsageError
 from esgml.core.frames import SeriesSpec
 from esgml.features import ratios
 from esgml.features.calendar import calendar_field, holiday_flags, local_time
@@ -114,8 +114,8 @@ class FeatureEngineeringPipeline:
         """
         import polars as pl
 
-        single = isinstance(timestamp, (str, dt.date, np.datetime64))
-        time = _as_times([timestamp] if single else list(timestamp))
+        many = isinstance(timestamp, Iterable) and not isinstance(timestamp, str)
+        time = _as_times(list(timestamp) if many else [timestamp])
         local = local_time(time, self.timezone)
         found: dict[str, Any] = {}
         for name in _TIME_FIELDS:
@@ -123,7 +123,7 @@ class FeatureEngineeringPipeline:
             found[name] = calendar_field(local, name).astype(kind)
         if self.country:
             found["holiday"] = holiday_flags(local, self.country).astype(bool)
-        if single:
+        if not many:
             return {name: values[0].item() for name, values in found.items()}
         return pl.DataFrame(found)
 
@@ -132,7 +132,7 @@ class FeatureEngineeringPipeline:
         data: Any,
         *,
         columns: Mapping[str, str] | None = None,
-        scope2: Literal["location", "market"] = "location",
+        scope2: Literal["location", "market"] | None = None,
     ) -> Any:
         """Return the ratios of sustainability reporting, row by row.
 
@@ -146,8 +146,9 @@ class FeatureEngineeringPipeline:
             renewable energy, revenue, output, floor area, employees.
         columns : mapping of quantity to column, optional
             Where the names do not tell; quantities are those of ``esg_columns.ROLES``.
-        scope2 : {"location", "market"}
-            Which Scope 2 enters the total.
+        scope2 : {"location", "market"}, optional
+            Which Scope 2 enters the total: the location-based one where there are both, if
+            nothing is said.
 
         Returns
         -------
@@ -163,7 +164,10 @@ class FeatureEngineeringPipeline:
         Raises
         ------
         ColumnError
-            If no quantity is found, or a name is ambiguous.
+            If no quantity is found, a name is ambiguous, or the Scope 2 asked for is not
+            there.
+        UsageError
+            If `scope2` is neither of the two.
         UnitError
             If a column's unit is of the wrong kind.
         """
@@ -185,6 +189,7 @@ class FeatureEngineeringPipeline:
                 code="column_missing",
                 remedy=f"Name the columns: columns={{quantity: column}} of {', '.join(ROLES)}.",
             )
+        _check_scope2(scope2, roles)
         found = _esg_ratios({role: _stored(frame, name) for role, name in roles.items()}, scope2)
         if single:
             return {name: float(values[0]) for name, values in found.items()}
@@ -338,7 +343,24 @@ def _stored(frame: pl.DataFrame, column: str) -> Floats:
     return convert(values, unit, stored_unit(unit))
 
 
-def _esg_ratios(data: dict[str, Floats], scope2: str) -> dict[str, Floats]:
+def _check_scope2(scope2: str | None, roles: Mapping[str, str]) -> None:
+    """Refuse to give the one Scope 2 for the other."""
+    if scope2 not in (None, "location", "market"):
+        raise UsageError(
+            f"no Scope 2 is called {scope2!r}.",
+            remedy="Use 'location' or 'market', or leave it out.",
+        )
+    there = {"location": "scope2", "market": "scope2_market"}
+    other = {"location": "scope2_market", "market": "scope2"}
+    if scope2 and there[scope2] not in roles and other[scope2] in roles:
+        raise ColumnError(
+            f"no {scope2}-based Scope 2 among the columns; there is {roles[other[scope2]]!r}.",
+            code="column_missing",
+            remedy=f"Name it: columns={{{there[scope2]!r}: ...}}.",
+        )
+
+
+def _esg_ratios(data: dict[str, Floats], scope2: str | None) -> dict[str, Floats]:
     """Return every ratio the quantities allow."""
     chosen = "scope2_market" if scope2 == "market" else "scope2"
     electricity = data.get(chosen, data.get("scope2", data.get("scope2_market")))

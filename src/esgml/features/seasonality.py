@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pydantic
 
-from esgml.core.errors import HistoryError
+from esgml.core.errors import HistoryError, UsageError
 from esgml.core.interfaces import Hyperparameters
 from esgml.features.step import FeatureStep, source_values
 
@@ -90,6 +90,8 @@ def detect_seasonality(
 
     Raises
     ------
+    UsageError
+        If the values are no single series.
     HistoryError
         With fewer than 8 observed values.
 
@@ -101,6 +103,8 @@ def detect_seasonality(
     [7]
     """
     x = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1:
+        raise UsageError(f"seasonality takes one series, got shape {x.shape}.")
     seen = np.isfinite(x)
     if seen.sum() < 8:
         raise HistoryError(
@@ -111,7 +115,7 @@ def detect_seasonality(
     x, seen = x[first : last + 1], seen[first : last + 1]
     n = len(x)
     grid = np.arange(n, dtype=np.float64)
-    x = np.interp(grid, grid[seen], x[seen])
+    x = _within_reach(np.interp(grid, grid[seen], x[seen]))
     scale = float(np.max(np.abs(x)))
     left = _without_trend(x / scale, grid) if scale > 0 else np.zeros(n)
     noise_floor = 1e-20
@@ -159,6 +163,13 @@ def _is_hill(correlation: Floats, period: int) -> bool:
     significant = float(2.8 / np.sqrt(len(correlation)))
     here, between = correlation[period], correlation[period - period // 2]
     return bool(here > significant and here - between > significant)
+
+
+def _within_reach(x: Floats) -> Floats:
+    """Cut off what lies several times as far out as nearly all values: a slipped unit hides all."""
+    low, high = np.quantile(x, (0.02, 0.98))
+    margin = 3.0 * (high - low)
+    return np.clip(x, low - margin, high + margin) if margin > 0 else x
 
 
 def _without_trend(x: Floats, grid: Floats) -> Floats:

@@ -218,12 +218,16 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            cause = str(error.orig).strip().splitlines()
+            cause = (str(error.orig).strip().splitlines() or [str(error)])[0]
+            code, remedy = next(
+                (known for words, known in _KNOWN_CAUSES.items() if words in cause.lower()),
+                ("registry_database", _UNREACHABLE),
+            )
             raise StorageError(
-                f"the registry's database refused: {cause[0] if cause else error}.",
-                code="registry_database",
+                f"the registry's database refused: {cause}.",
+                code=code,
                 where=self.describe(),
-                remedy="Check that it is reachable, writable and not held by another program.",
+                remedy=remedy,
             ) from error
         except Exception as error:
             if type(error).__module__ == "mlflow.exceptions":
@@ -231,6 +235,16 @@ class Database:
                 kind = NotFoundError if code == "RESOURCE_DOES_NOT_EXIST" else StorageError
                 raise kind(str(error), where=self.describe()) from error
             raise
+
+
+_UNREACHABLE = "Check that it is reachable, writable and not held by another program."
+_FREE = ("disk_full", "Free space or choose another --workspace, then run the command again.")
+#: What databases say of a full or read-only disk -> code and remedy.
+_KNOWN_CAUSES = {
+    "disk is full": _FREE,
+    "no space left": _FREE,
+    "readonly database": ("read_only", "Choose a writable --workspace."),
+}
 
 
 @contextlib.contextmanager

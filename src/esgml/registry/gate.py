@@ -70,3 +70,26 @@ def judge(metrics: Mapping[str, Any]) -> Verdict:
     return Verdict(
         passed, name, value, base, f"{name} {value:.4g} {relation} the naive baseline's {base:.4g}."
     )
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a version may not become the champion, and the code of that."""
+
+    code: str
+    reason: str
+
+
+def refusal(verdict: Verdict, worse: str) -> Refusal | None:
+    """Return why a champion is refused, None where it is not.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Against the naive baseline.
+    worse : str
+        How it is worse than the champion before it; empty where it is not.
+    """
+    if not verdict.passed:
+        return Refusal("not_better_than_naive", verdict.reason)
+    return Refusal("worse_than_champion", worse) if worse else None

@@ -137,15 +137,17 @@ class ModelRegistry:
         """Point an alias at a version and return the version it pointed at, or ``""``.
 
         Readers see the old version or the new one, never neither. The bundle is verified
-        first. A champion must beat its naive baseline; `force` overrides that, and the
-        ledger keeps that it was forced, by whom and with what `reason`.
+        first. A champion must beat its naive baseline, and not be worse than the champion
+        before it where the windows both were tested on show that; `force` overrides that,
+        and the ledger keeps that it was forced, by whom and with what `reason`.
 
         Raises
         ------
         NotFoundError
             If there is no such version.
         GateError
-            If it does not beat the naive baseline and is not forced.
+            If it does not beat the naive baseline, or is clearly worse than the champion,
+            and is not forced.
         IntegrityError
             If its bundle was changed.
         """
@@ -153,10 +155,11 @@ class ModelRegistry:
         check_alias(alias)
         bundle = self.get(name, check_version(version))
         verdict = gate.judge(bundle.metrics)
-        if alias == CHAMPION and not verdict.passed and not force:
+        refused = gate.refusal(verdict, self._worse(bundle)) if alias == CHAMPION else None
+        if refused and not force:
             raise GateError(
-                f"{name} {version} is not released: {verdict.reason}",
-                code="not_better_than_naive",
+                f"{name} {version} is not released: {refused.reason}",
+                code=refused.code,
                 remedy="Train a better model, or promote it with force and a reason.",
             )
         with self.database.writing() as tx:
@@ -167,8 +170,8 @@ class ModelRegistry:
                 detail = {
                     "alias": alias,
                     "from": previous,
-                    "gate": verdict.reason,
-                    "forced": force and not verdict.passed,
+                    "gate": refused.reason if refused else verdict.reason,
+                    "forced": refused is not None,
                     "reason": reason,
                 }
                 ledger.append(tx.session, "promote", name, version, detail, who)
@@ -291,6 +294,22 @@ class ModelRegistry:
         )
 
     # Inside -----------------------------------------------------------------------------
+
+    def _worse(self, bundle: Bundle) -> str:
+        """Say by how much a bundle is worse than the champion, empty where that is not shown."""
+        champion = next((v for v in self.list(bundle.name) if CHAMPION in v.aliases), None)
+        if champion is None or champion.version == bundle.version:
+            return ""
+        try:
+            found = compare(bundle, self._read(champion))
+        except (NotFoundError, IntegrityError):  # nothing to compare with is no reason against
+            return ""
+        if found.verdict != "b":
+            return ""
+        return (
+            f"{found.metric} {found.value_a:.4g} is worse than {found.value_b:.4g} of version"
+            f" {champion.version} on the {found.windows} windows both were tested on."
+        )
 
     def _read(self, item: VersionInfo) -> Bundle:
         return self._shelf.read(item.digest).registered(item.name, item.version, item.created)

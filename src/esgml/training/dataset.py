@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from esgml.core.errors import StorageError
 from esgml.core.frames import SeriesSpec
 from esgml.core.settings import Settings
-from esgml.core.storage import explained
+from esgml.core.storage import open_atomic
 from esgml.data.load import Loaded, load, load_table
 from esgml.registry.fingerprint import Fingerprint, fingerprint
 
@@ -61,18 +60,8 @@ def keep(frame: pl.DataFrame, spec: SeriesSpec, settings: Settings) -> tuple[Pat
     path = settings.folder("data", f"{found.sha256}.parquet").absolute()
     if path.exists():
         return path, found
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=".parquet")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                _write(frame, file, path)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    with open_atomic(path) as file:
+        _write(frame, file, path)
     return path, found
 
 

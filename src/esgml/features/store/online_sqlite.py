@@ -109,6 +109,26 @@ class SqliteOnlineStore(OnlineStore):
 
     def _connect(self) -> None:
         """Open a connection for this thread (and process: none survives a fork)."""
+        if self._is_read_only():
+            place = f"{self._path.resolve().as_uri()}?immutable=1"
+            connection = sqlite3.connect(
+                place, uri=True, isolation_level=None, check_same_thread=False
+            )
+        else:
+            connection = self._writable()
+        self._local.connection = connection
+        self._local.pid = os.getpid()
+        with self._lock:
+            self._open.append(connection)
+
+    def _is_read_only(self) -> bool:
+        """Whether the file lies, whole, on a disk that nobody writes: then it needs no log."""
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if not self._path.is_file() or (log.is_file() and log.stat().st_size):
+            return False
+        return bool(os.statvfs(self._path).f_flag & os.ST_RDONLY)
+
+    def _writable(self) -> sqlite3.Connection:
         with explained(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
@@ -123,10 +143,7 @@ class SqliteOnlineStore(OnlineStore):
         except BaseException:
             connection.close()
             raise
-        self._local.connection = connection
-        self._local.pid = os.getpid()
-        with self._lock:
-            self._open.append(connection)
+        return connection
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
