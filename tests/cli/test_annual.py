@@ -88,3 +88,56 @@ def test_one_year_is_too_few(tmp_path, capsys):
     assert code == 3
     assert "too_few_rows" in err
     assert "at least two periods" in err
+
+
+@pytest.fixture
+def scopes(tmp_path):
+    """Eight companies, two scopes, one of them half of all Scope 1."""
+    rows = ["company,year,scope1_t,scope2_t"]
+    for c in range(8):
+        size = 10_000 if c == 3 else 100 * (c + 1)
+        for year in range(2015, 2023):
+            swing = 1 + 0.2 * ((year + c) % 2)
+            rows.append(f"company {c},{year},{size * swing},{50 * (c + 1) * (1 + (year % 3) / 50)}")
+    path = tmp_path / "scopes.csv"
+    path.write_text("\n".join(rows))
+    return str(path)
+
+
+NAMED = ("--entity", "company", "--time", "year", "--target", "scope1_t,scope2_t")
+
+
+def test_evaluate_tells_each_scope_apart_and_who_makes_up_the_error(scopes, capsys):
+    code, out, err = run(capsys, "evaluate", scopes, *NAMED)
+    assert code == 0
+    for word in ("within 10 %", "pooled WAPE: naive", "80 % held", "scope1_t", "scope2_t"):
+        assert word in out
+    assert "total accuracy" not in out
+    assert "half of the error of 'scope1_t' is that of company 3." in err
+    assert "horizon 1, 4 windows" in out  # half of the eight years
+    assert "nan" not in out.lower()
+
+
+def test_evaluate_gives_pooled_scores_by_target(scopes, capsys):
+    code, out, _ = run(capsys, "evaluate", scopes, *NAMED, "--windows", "2", "--json")
+    document = json.loads(out)
+    assert code == 0
+    first, second = (document["by_target"][f"scope{k}_t"] for k in (1, 2))
+    assert (first["series"], first["values"]) == (8, 16)
+    # every value swings by 1.2: the last value errs by 0.2 / 1.2 or 0.2 / 1.0, large and small
+    assert first["naive"]["within_10pct"] == 0.0
+    assert 0.17 < first["naive"]["wape_pooled"] < 0.2
+    assert second["naive"]["within_10pct"] == 1.0
+    assert second["naive"]["wape_pooled"] < 0.05
+    assert set(first["coverage"]) == {"80", "90"}
+    assert first["half_of_error"] == ["company 3"]
+
+
+def test_two_years_are_enough_to_evaluate_without_options(tmp_path, capsys):
+    path = tmp_path / "two.csv"
+    path.write_text("entity,timestamp,co2e_t\nA,2021,100\nA,2022,90\nB,2021,5\nB,2022,5\n")
+    code, out, _ = run(capsys, "evaluate", str(path), "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert (document["horizon"], document["windows"]) == (1, 1)
+    assert document["by_target"]["co2e_t"]["values"] == 2

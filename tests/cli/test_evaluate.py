@@ -74,6 +74,10 @@ def test_the_document(capsys, data):
     assert document["model"] == "auto"
     assert document["windows"] == 3 and document["series"] == 3
     assert document["train_seconds"] >= 0 and document["predict_seconds"] >= 0
+    pooled = document["by_target"]["co2_t"]
+    assert (pooled["series"], pooled["values"]) == (3, 63)
+    assert pooled["coverage"] == document["coverage"]
+    assert pooled["within_10pct"] == document["within_10pct"]
     assert "Traceback" not in err
 
 

@@ -108,3 +108,10 @@ def test_binomial_interval():
     assert metrics.binomial_interval(1.0, 5)[1] == 1
     widths = [np.ptp(metrics.binomial_interval(0.8, n)) for n in (10, 100, 1000)]
     assert widths == sorted(widths, reverse=True)
+
+
+def test_pooled_wape_is_decided_by_the_large():
+    actual = np.array([[[100.0], [1.0], [np.nan]]])
+    forecast = np.array([[[90.0], [2.0], [5.0]]])
+    assert metrics.wape_pooled(forecast, actual) == pytest.approx(11 / 101)
+    assert np.isnan(metrics.wape_pooled(forecast, np.zeros_like(actual)))

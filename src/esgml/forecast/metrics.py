@@ -46,6 +46,13 @@ def wape(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
     return float(_mean(wape_by_series(forecast, actual)))
 
 
+def wape_pooled(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
+    """Return sum |error| / sum |actual| over all series, so that large ones decide."""
+    seen = np.isfinite(actual)
+    volume = float(np.abs(actual[seen]).sum())
+    return float(np.abs(forecast - actual)[seen].sum() / volume) if volume > 0 else float("nan")
+
+
 def wape_total(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
     """Return the WAPE of the sum of all series (periods where any is missing do not count)."""
     total = actual.sum(axis=1)

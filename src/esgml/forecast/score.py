@@ -111,6 +111,7 @@ def score(backtest: Backtest, walk: Walk, levels: Sequence[int], bottom: int) ->
         "width": width,
         "naive": point_scores(backtest.forecasts[BASELINE], backtest, bottom),
         "by_entity": by_entity,
+        "by_target": _by_target(backtest, walk, bottom),
         "models": models,
         "reconciliation": walk.reconciliation.method if walk.reconciliation else None,
         "windows": backtest.plan.scored,
@@ -120,3 +121,50 @@ def score(backtest: Backtest, walk: Walk, levels: Sequence[int], bottom: int) ->
         "train_seconds": float(seconds[:, 0].sum()),
         "predict_seconds": float(seconds[:, 1].sum()),
     }
+
+
+def _by_target(backtest: Backtest, walk: Walk, bottom: int) -> dict[str, dict[str, Any]]:
+    """Return what is said of each target over all its series together, each period counting once.
+
+    ``wape_pooled`` is the sum of errors over the sum of values, so large series decide it;
+    ``half_of_error`` names the series with the largest errors that make up half of them.
+    """
+    first = backtest.plan.calibrating
+    actual = backtest.actual[first:, :bottom]
+    forecasts = walk.forecast[first:, :bottom], backtest.forecasts[BASELINE][first:, :bottom]
+    targets = np.array([key.target for key in backtest.keys[:bottom]])
+    found = {}
+    for target in dict.fromkeys(targets.tolist()):
+        own = np.flatnonzero(targets == target)
+        truth = actual[:, own]
+        seen = np.isfinite(truth)
+        model, naive = (
+            {
+                "wape_pooled": metrics.wape_pooled(forecast[:, own], truth),
+                "within_10pct": metrics.within(forecast[:, own], truth),
+            }
+            for forecast in forecasts
+        )
+        error = np.where(seen, np.abs(forecasts[0][:, own] - truth), 0.0).sum(axis=(0, 2))
+        order = np.argsort(-error, kind="stable")
+        half = int(np.searchsorted(np.cumsum(error[order]), error.sum() / 2)) + 1
+        found[target] = {
+            "series": len(own),
+            "values": int(seen.sum()),
+            **model,
+            "naive": naive,
+            "coverage": {
+                str(level): float(
+                    ((truth >= low[first:, own]) & (truth <= walk.upper[level][first:, own]))[
+                        seen
+                    ].mean()
+                )
+                if seen.any()
+                else None
+                for level, low in walk.lower.items()
+            },
+            "half_of_error": [backtest.keys[i].entity for i in own[order[:half]]]
+            if error.sum() > 0
+            else [],
+        }
+    return found
