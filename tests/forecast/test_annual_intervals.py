@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from esgml.core.frequency import Frequency
 from esgml.core.panel import Panel, SeriesKey
-from esgml.forecast.annual_intervals import calibrate_annual
+from esgml.forecast.annual_intervals import calibrate_annual, calibrate_targets
 from esgml.forecast.evaluate import evaluate
 
 LEVELS = (50, 80, 90)
@@ -196,6 +196,36 @@ def test_bands_are_nested_positive_and_scale_with_the_unit(n, windows, horizon, 
         assert np.isfinite(higher).all()
     scaled = calibrate_annual(forecast * 1000, actual * 1000, LEVELS)
     np.testing.assert_allclose(scaled.bounds(mean * 1000, 80)[1], bounds[1][1] * 1000)
+
+
+def test_bands_of_a_scope_are_the_same_with_and_without_the_others():
+    calm, wild = walks(n=60, freedom=30.0), walks(n=40, seed=1, freedom=1.5)
+    forecast, actual = (np.concatenate(both, axis=1) for both in zip(calm, wild, strict=True))
+    targets = ["scope1_t"] * 60 + ["scope3_t"] * 40
+    order = np.random.default_rng(0).permutation(100)
+    alone = np.random.default_rng(1).random((len(forecast) + 1, 100)) < 0.1
+    found = calibrate_targets(
+        forecast[:, order],
+        actual[:, order],
+        (80, 90),
+        [targets[i] for i in order],
+        actual[-1, order, 0],
+        alone[:, order],
+    )
+    back = found.select(np.argsort(order).tolist())
+    for rows in (slice(0, 60), slice(60, 100)):
+        one = calibrate_annual(
+            forecast[:, rows],
+            actual[:, rows],
+            (80, 90),
+            coming=actual[-1, rows, 0],
+            alone=alone[:, rows],
+        )
+        np.testing.assert_allclose(back.size[rows], one.size)
+        np.testing.assert_allclose(back.floor[rows], one.floor)
+        for level in (80, 90):
+            np.testing.assert_allclose(back.quantile[level][rows], one.quantile[level])
+    assert np.median(back.size[60:]) > 1.3 * np.median(back.size[:60])
 
 
 def test_evaluate_uses_them_for_annual_series_and_publishes_nothing_from_the_future():

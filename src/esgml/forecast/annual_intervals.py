@@ -61,6 +61,40 @@ LEAN, FURTHER = 10.0, 2.0
 _EACH = PRIOR_SCORES / POINTS
 
 
+def calibrate_targets(
+    forecast: NDArray[np.float64],
+    actual: NDArray[np.float64],
+    levels: Sequence[int],
+    targets: Sequence[str],
+    coming: NDArray[np.float64],
+    alone: NDArray[np.bool_] | None = None,
+) -> Calibration:
+    """Calibrate the series of each target by themselves, so that no scope changes another's bands.
+
+    Parameters
+    ----------
+    targets : sequence of str, length n
+        What each series measures; the others as in `calibrate_annual`.
+    """
+    n = len(targets)
+    size, floor = np.empty(n), np.empty(n)
+    quantile = {level: np.empty(n) for level in levels}
+    shape = np.empty(0)
+    for target in dict.fromkeys(targets):
+        own = np.flatnonzero([one == target for one in targets])
+        part = calibrate_annual(
+            forecast[:, own],
+            actual[:, own],
+            levels,
+            coming=coming[own],
+            alone=None if alone is None else alone[:, own],
+        )
+        size[own], floor[own], shape = part.size, part.floor, part.shape
+        for level in levels:
+            quantile[level][own] = part.quantile[level]
+    return Calibration(size, shape, quantile, True, floor)
+
+
 def calibrate_annual(
     forecast: NDArray[np.float64],
     actual: NDArray[np.float64],

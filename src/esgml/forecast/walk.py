@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esgml.forecast.annual_intervals import calibrate_annual
+from esgml.forecast.annual_intervals import calibrate_targets
 from esgml.forecast.combine import Combination, combine
 from esgml.forecast.history import in_a_later_month, latest
 from esgml.forecast.intervals import Calibration, calibrate, complete
@@ -108,7 +108,8 @@ def walk_forward(
             alone = backtest.alone
             if alone is not None:
                 alone = np.concatenate([alone[:-1][rows], alone[[w]]])
-            return calibrate_annual(final[rows], known[rows], levels, coming=coming, alone=alone)
+            targets = [key.target for key in backtest.keys]
+            return calibrate_targets(final[rows], known[rows], levels, targets, coming, alone)
         level = np.abs(final[w]).mean(axis=1)
         unknown = np.full(len(level), np.nan)
         usual = np.divide(backtest.naive_error[w], level, out=unknown, where=level > 0)
