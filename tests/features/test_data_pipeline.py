@@ -41,6 +41,14 @@ def test_the_four_stages_are_what_process_runs(sites):
     assert engineered.names == whole.names
 
 
+def test_each_stage_takes_a_raw_table_too(sites):
+    expected = DataPipeline(sites.spec, repair="stuck_run").process(sites.frame)
+    for repair in ("stuck_run", ("stuck_run",)):
+        pipeline = DataPipeline(sites.spec, repair=repair)
+        assert pipeline.engineer(sites.frame).names == expected.names
+        np.testing.assert_array_equal(pipeline.scale(sites.frame), expected.features)
+
+
 def test_later_data_is_treated_as_training_data_was(sites, tmp_path):
     pipeline = DataPipeline(sites.spec, scaling="robust")
     train = sites.frame.filter(pl.col("timestamp") < pl.col("timestamp").median())

@@ -113,6 +113,14 @@ def test_wrong_use_is_said():
         select_features(x, y, NAMES, best=0)
 
 
+def test_settings_that_mean_nothing_are_refused():
+    x, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40.0)
+    with pytest.raises(UsageError, match="learner"):
+        importance(x, y, learner="forest")
+    with pytest.raises(UsageError, match="share"):
+        select_features(x, y, ("a", "b"), min_stability=1.5)
+
+
 def test_nothing_useful_gives_nothing():
     chosen = select_features(np.full((50, 2), np.nan), np.arange(50.0), ("a", "b"))
     assert chosen.names == ()

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from esgml.core.errors import DataError, NotFoundError, NotTrainedError, UsageError
-from esgml.training.pipeline import VIEW, MLPipeline, PipelineConfig
+from esgml.training.observations import VIEW
+from esgml.training.pipeline import MLPipeline, PipelineConfig
 
 
 @pytest.fixture
@@ -57,6 +58,38 @@ def test_ingested_rows_are_features_as_known_then_and_online(road, sites):
     again = pipeline.ingest(sites.frame)
     assert again.frame.equals(loaded.frame)
     assert store.get_feature_view(VIEW).version == 1
+
+
+def test_a_correction_counts_from_when_it_became_known(road, sites):
+    day = dt.datetime(2023, 3, 5)
+    rows = sites.frame.with_columns(known_at=pl.col("timestamp") + pl.duration(days=1))
+    late = rows.filter((pl.col("entity") == "site-01") & (pl.col("timestamp") == day))
+    late = late.with_columns(production=pl.lit(1e4), known_at=dt.datetime(2023, 6, 1))
+    pipeline = road()
+    for _ in range(2):  # asked again, it changes nothing
+        loaded = pipeline.ingest(pl.concat([rows, late]))
+    assert loaded.quarantine["reason"].to_list() == ["superseded"]
+    asked = pl.DataFrame({"entity": ["site-01"], "event_timestamp": [day]})
+
+    def at(moment):
+        store = pipeline.feature_store
+        found = store.get_historical_features(asked, moment, features=[f"{VIEW}:production"])
+        return found["production"].item()
+
+    before = late["timestamp"].item() - dt.timedelta(days=1)
+    values = dict(
+        rows.filter(pl.col("entity") == "site-01").select("timestamp", "production").iter_rows()
+    )
+    assert at(day + dt.timedelta(hours=12)) == values[before]
+    assert at(dt.datetime(2023, 5, 31)) == values[day]
+    assert at(dt.datetime(2023, 6, 2)) == 1e4
+
+
+def test_columns_called_like_those_of_the_store_are_kept(road, sites):
+    pipeline = road()
+    pipeline.ingest(sites.frame.with_columns(event_timestamp=pl.lit(1.0), as_of=pl.lit(2.0)))
+    names = pipeline.feature_store.get_feature_view(VIEW).feature_names
+    assert {"event_timestamp_2", "as_of_2"} <= set(names)
 
 
 def test_other_columns_are_a_new_version_of_the_view(road, sites):

@@ -100,7 +100,7 @@ class DataPipeline:
         Whether each series is scaled on its own.
     country : str, optional
         ISO code whose public holidays become a feature.
-    repair : tuple of str
+    repair : str or tuple of str
         Suspicious values to mend as well, as in `esgml.data.cleaning.clean`.
 
     Attributes
@@ -119,14 +119,14 @@ class DataPipeline:
         scaling: Method = "standard",
         per_entity: bool = True,
         country: str | None = None,
-        repair: tuple[str, ...] = (),
+        repair: str | tuple[str, ...] = (),
     ) -> None:
         self.spec = spec
         self.steps = None if steps is None else tuple(steps)
         self.scaling: Method = scaling
         self.per_entity = per_entity
         self.country = country
-        self.repair = repair
+        self.repair = (repair,) if isinstance(repair, str) else tuple(repair)
         self.features_: FeaturePipeline | None = None
         self.scaler_: Scaler | None = None
         self.profile_: FeatureProfile | None = None
@@ -151,17 +151,20 @@ class DataPipeline:
 
         return load(raw, self.spec, repair=self.repair)
 
-    def engineer(self, loaded: Loaded, *, refit: bool = False) -> Engineered:
-        """Lay the clean table out as a panel and compute its features.
+    def engineer(self, table: Any, *, refit: bool = False) -> Engineered:
+        """Lay a clean table out as a panel and compute its features.
 
         Parameters
         ----------
-        loaded : Loaded
+        table : Loaded, or a raw table
+            What `clean` returned; anything else is cleaned first.
         refit : bool
             Learn anew although something was learned before.
         """
+        from esgml.data.load import Loaded
         from esgml.data.panels import to_panel
 
+        loaded = table if isinstance(table, Loaded) else self.clean(table)
         panel, future = to_panel(loaded.frame, loaded.spec)
         if self.features_ is None or refit:
             steps = self.steps or default_steps(panel, country=self.country)
@@ -169,8 +172,15 @@ class DataPipeline:
             self.scaler_ = None
         return Engineered(panel, future, self.features_.names, self.features_.transform(panel))
 
-    def scale(self, engineered: Engineered) -> Floats:
-        """Return the features on one scale, shape (rows, k); the first call learns it."""
+    def scale(self, table: Any) -> Floats:
+        """Return the features on one scale, shape (rows, k); the first call learns it.
+
+        Parameters
+        ----------
+        table : Engineered, Loaded, or a raw table
+            What `engineer` returned; anything else is engineered first.
+        """
+        engineered = table if isinstance(table, Engineered) else self.engineer(table)
         labels = series_labels(engineered.panel) if self.per_entity else None
         if self.scaler_ is None:
             self.scaler_ = Scaler(self.scaling, per_entity=self.per_entity)

@@ -172,6 +172,8 @@ def importance(
     HistoryError
         With fewer than 20 rows that have a target.
     """
+    if learner not in ("linear", "lightgbm"):
+        raise UsageError(f"unknown learner {learner!r}.", remedy="Use linear or lightgbm.")
     x, y = np.asarray(features, dtype=np.float64), np.asarray(target, dtype=np.float64)
     usable = np.isfinite(y)
     x, y = x[usable], y[usable]
@@ -291,6 +293,8 @@ def select_features(
         raise UsageError("feature names repeat.", remedy="Give every feature its own name.")
     if best is not None and best < 1:
         raise UsageError(f"best must be at least 1, got {best}.")
+    if min_stability is not None and not 0 <= min_stability <= 1:
+        raise UsageError(f"min_stability is a share from 0 to 1, got {min_stability}.")
     measures: dict[str, Score] = {
         "correlation": lambda a, b: np.abs(correlation(a, b)),
         "mutual_information": mutual_information,

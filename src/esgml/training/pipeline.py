@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,25 +12,18 @@ from esgml.core.errors import NotFoundError, NotTrainedError, UsageError
 from esgml.core.frames import SeriesSpec
 from esgml.core.settings import Settings
 from esgml.core.tasks import Predictor
-from esgml.core.units import is_unit
 from esgml.features.data_pipeline import DataPipeline, Processed
-from esgml.features.store import Feature, FeatureStore, FeatureView
+from esgml.features.store import FeatureStore
 from esgml.features.validation import validate_features
 from esgml.registry.registry import CHAMPION, ModelRegistry
+from esgml.training.observations import keep_observations
 from esgml.training.report import TrainingReport
 from esgml.training.requests import table_request
 from esgml.training.train import ALL, ModelTrainingPipeline
 from esgml.training.worker import load_task
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from esgml.data.load import Loaded
-
-#: Feature view that holds the rows of ingested tables.
-VIEW = "observations"
-_KEY = "entity"
-_MOST_NAME = 60
 
 
 class PipelineConfig(pydantic.BaseModel):
@@ -182,7 +174,7 @@ class MLPipeline:
             If the workspace cannot be written.
         """
         loaded = self.data_pipeline.clean(source)
-        self._store(loaded)
+        keep_observations(self.feature_store, loaded)
         self._loaded = loaded
         return loaded
 
@@ -291,50 +283,3 @@ class MLPipeline:
                 remedy="Name it with task=...",
             )
         return names[0]
-
-    def _store(self, loaded: Loaded) -> None:
-        """Keep every numeric column of the clean table in the feature store."""
-        import polars as pl
-
-        frame, spec = loaded.frame, loaded.spec
-        names = _feature_names(frame, spec)
-        if not names:
-            return
-        features = tuple(
-            Feature(new, unit=unit if is_unit(unit) else "", description=f"column {old}")
-            for old, new in names.items()
-            for unit in [spec.unit_of(old) or ""]
-        )
-        view = self._view(features)
-        columns = [pl.col(spec.entity).cast(pl.String).alias(_KEY)]
-        columns += [pl.col(spec.time).alias("event_timestamp")]
-        columns += [pl.col(old).cast(pl.Float64).alias(new) for old, new in names.items()]
-        self.feature_store.ingest(view, frame.select(columns), infinite="null")
-        self.feature_store.materialize(views=[view.label])
-
-    def _view(self, features: tuple[Feature, ...]) -> FeatureView:
-        """Return the view of these columns: the stored one, or a new version of it."""
-        try:
-            stored = self.feature_store.get_feature_view(VIEW)
-        except NotFoundError:
-            return self.feature_store.register(FeatureView(VIEW, (_KEY,), features))
-        if stored.features == features:
-            return stored
-        newer = FeatureView(VIEW, (_KEY,), features, version=stored.version + 1)
-        return self.feature_store.register(newer)
-
-
-def _feature_names(frame: pl.DataFrame, spec: SeriesSpec) -> dict[str, str]:
-    """Return names fit for the store for all numeric columns; none stands for two columns."""
-    found: dict[str, str] = {}
-    for column in frame.columns:
-        kind = frame.schema[column]
-        if column in (spec.entity, spec.time) or not kind.is_numeric():
-            continue
-        name = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
-        name = (name if name[:1].isalpha() else f"c_{name}")[:_MOST_NAME].rstrip("_")
-        base, number = name, 2
-        while name in found.values() or name in (_KEY, "as_of"):
-            name, number = f"{base[: _MOST_NAME - 3]}_{number}", number + 1
-        found[column] = name
-    return found
