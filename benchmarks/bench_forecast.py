@@ -173,6 +173,9 @@ def main() -> None:
         found = {name: {"peers": peers} for name, peers in run_only_peers(names).items()}
     else:
         found = run(names, compare=options.compare, peers=options.peers, keep=options.keep)
+    if options.keep:
+        for result in found.values():
+            result.pop("seconds", None)  # what was kept already cost its time in an earlier run
     if options.save:
         save(found)
     print(json.dumps(found, indent=1))

@@ -86,10 +86,23 @@ def test_perfect_models_are_not_divided_by_zero():
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
 
 
-def test_apply_is_the_weighted_mean_of_roots_above_zero_and_the_weighted_mean_below():
+def test_apply_is_the_weighted_mean_of_roots():
     found = Combination(("a", "b"), np.array([[0.25, 0.75]]), np.zeros(1, dtype=bool))
     mixed = found.apply({"a": np.array([[4.0, 0.0, -4.0]]), "b": np.array([[16.0, 16.0, 16.0]])})
-    np.testing.assert_allclose(mixed, [[3.5**2, 3.0**2, 11.0]], rtol=1e-12)
+    np.testing.assert_allclose(mixed, [[3.5**2, 3.0**2, 2.5**2]], rtol=1e-12)
+
+
+def test_the_gate_judges_the_mean_that_is_published(monkeypatch):
+    monkeypatch.setattr("esgml.forecast.combine.LEAST_STACKED", 99)
+    actual = np.full((8, 1, 5), 10.0)
+    # the arithmetic mean of a and b is the truth, the mean of their roots is 7.2
+    forecasts = {BASELINE: actual + 1.0, "a": actual - 9.0, "b": actual + 9.0}
+    assert combine(forecasts, actual).gated.all()
+    forecasts[BASELINE] = actual + 3.0
+    found = combine(forecasts, actual)
+    assert not found.gated.any()
+    published = found.apply({m: f[0] for m, f in forecasts.items()})
+    np.testing.assert_allclose(published, ((1 + 19**0.5) / 2) ** 2)
 
 
 def test_a_model_without_weight_may_say_anything():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from esgml.forecast.averaging import average
 from esgml.forecast.stacking import stack_weights
 
 PRIOR = np.full((1, 3), 1 / 3)
@@ -27,7 +28,7 @@ def solve(forecasts, truth, penalty=0.01, prior=PRIOR, importance=None):
 
 
 def error(weights, forecasts, truth):
-    return np.abs(np.einsum("nm,mnr->nr", weights, forecasts) - truth).mean()
+    return np.abs(average(forecasts, weights.T[:, :, None]) - truth).mean()
 
 
 def test_models_that_err_alike_share_one_weight():
@@ -41,6 +42,16 @@ def test_models_that_err_alike_share_one_weight():
         for b in np.linspace(0, 1 - a, 41)
     ]
     assert error(weights, forecasts, truth) < 1.01 * min(grid)
+
+
+def test_the_error_of_the_published_mean_is_lowered():
+    rng = np.random.default_rng(4)
+    truth = rng.normal(100, 10, (1, 400))
+    # the arithmetic mean asks for equal shares, that of roots for more of the high one
+    forecasts = np.stack([0.2 * truth, 1.8 * truth])
+    weights = solve(forecasts, truth, 0.001, np.full((1, 2), 0.5))
+    np.testing.assert_allclose(average(forecasts, weights.T[:, :, None]), truth, rtol=0.03)
+    assert weights[0, 1] == pytest.approx((1 - 0.2**0.5) / (1.8**0.5 - 0.2**0.5), abs=0.02)
 
 
 def test_a_high_penalty_keeps_the_prior():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from esgml.forecast.averaging import average
 from esgml.forecast.stacking import stack_weights
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ PATIENCE = 2.0
 BASELINE = "seasonal_naive"
 #: Standard errors by which the naive forecast must have done better to stand alone.
 BEYOND_CHANCE = 2.0
-#: Forecasts are averaged as roots: half-way to their geometric mean. Where models differ by much
-#: (it may stand still, or run), the mean lies above what is usual, and a median is asked for.
-ROOT = 0.5
 #: Windows from which the error of the mixture itself is lowered.
 LEAST_STACKED = 3
 #: Least weight it starts from of a model that is not cut off.
@@ -64,22 +62,15 @@ class Combination:
     def apply(
         self, forecasts: dict[str, NDArray[np.float64]], stepped: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
-        """Return the weighted mean of forecasts of shape (n, horizon), as roots above zero.
+        """Return the weighted mean (`averaging`) of forecasts of shape (n, horizon).
 
         `stepped` of the same shape says which periods come after the next step of the levels.
         """
-        total = np.zeros_like(forecasts[self.models[0]])
-        roots, lowest, most = total, total, total
-        for m, name in enumerate(self.models):
-            weight = self.weights[:, m][:, None]
-            if self.later is not None and stepped is not None:
-                weight = np.where(stepped, self.later[:, m][:, None], weight)
-            value = np.where(weight > 0, forecasts[name], 0.0)
-            total = total + weight * value
-            roots = roots + weight * np.maximum(value, 0.0) ** ROOT
-            lowest, most = np.minimum(lowest, value), np.maximum(most, weight)
-        # a model that stands alone is not rounded
-        return np.where((lowest < 0) | (most == 1), total, roots ** (1 / ROOT))
+        stack = np.stack([forecasts[name] for name in self.models])
+        weights = self.weights.T[:, :, None]
+        if self.later is not None and stepped is not None:
+            weights = np.where(stepped, self.later.T[:, :, None], weights)
+        return average(stack, weights)
 
 
 def combine(
@@ -153,7 +144,7 @@ def _weigh(forecasts: dict[str, NDArray[np.float64]], actual: NDArray[np.float64
         weights = _refine(np.nan_to_num(stack), np.where(known, actual, 0.0), matter, weights)
     gated = np.zeros(n, dtype=bool)
     if BASELINE in models:
-        mixed = np.einsum("nm,mwnh->wnh", weights, np.nan_to_num(stack))
+        mixed = average(stack, weights.T[:, None, :, None])
         worse = np.abs(mixed - np.where(seen, actual, 0)) - error[naive]
         gated = (count >= 4) & _beyond_chance(_mean(np.where(seen, worse, np.nan), axis=2))
         weights[gated] = np.eye(len(models))[naive]

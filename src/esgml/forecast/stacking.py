@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from esgml.forecast.averaging import average, root, square
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -47,14 +49,15 @@ def stack_weights(
     """
     alive = prior > 0
     believed = np.log(np.where(alive, prior, 1.0))
-    weights, total = prior, np.zeros_like(prior)
-    error = np.einsum("nm,mnr->nr", weights, forecasts) - actual
-    usual = (importance * np.abs(error)).sum(axis=1)
+    usual = (importance * np.abs(average(forecasts, prior.T[:, :, None]) - actual)).sum(axis=1)
     scaled = np.divide(
         importance, usual[:, None], out=np.zeros_like(importance), where=usual[:, None] > 0
     )
+    roots, weights, total = root(forecasts), prior, np.zeros_like(prior)
     for step in range(STEPS):
-        pull = np.einsum("mnr,nr->nm", forecasts, scaled * np.sign(error))
+        middle = np.einsum("nm,mnr->nr", weights, roots)
+        slope = 2 * np.abs(middle) * np.sign(square(middle) - actual)
+        pull = np.einsum("mnr,nr->nm", roots, scaled * slope)
         pull -= (weights * pull).sum(axis=1, keepdims=True)
         # bounded: where the prior mixture hit the truth, any other is infinitely worse
         rate = 1.0 / np.sqrt(step + 4.0)
@@ -67,5 +70,4 @@ def stack_weights(
         weights = weights / weights.sum(axis=1, keepdims=True)
         if step >= STEPS // 2:
             total += weights
-        error = np.einsum("nm,mnr->nr", weights, forecasts) - actual
     return np.asarray(total / total.sum(axis=1, keepdims=True))
