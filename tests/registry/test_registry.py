@@ -118,6 +118,32 @@ def test_the_gate_keeps_back_what_does_not_beat_naive(registry, trained):
     assert registry.history()[-1].detail["forced"] is False
 
 
+def test_versions_may_be_whole_numbers(registry, trained):
+    for number in (1, 2):
+        registry.register(trained(number))
+    assert registry.promote("emissions", 1) == ""
+    assert registry.get("emissions", 1).version == "1"
+    assert registry.compare("emissions", 1, 2).b == "2"
+    with pytest.raises(NotFoundError):
+        registry.info("emissions", 7)
+
+
+@pytest.mark.parametrize("model", [None, object(), {"weights": 1}])
+def test_what_is_no_model_is_refused(registry, model):
+    with pytest.raises(UsageError) as caught:
+        registry.register(model)
+    assert caught.value.code == "model_kind"
+
+
+def test_metrics_of_any_name_and_size(registry, trained):
+    odd = {"R\u00b2 'x';--": 0.5, "huge": 10**400}
+    version = registry.register(trained(1), odd)
+    assert registry.get("emissions", version).metrics["R\u00b2 'x';--"] == 0.5
+    assert registry.info("emissions", version).metrics["R_ _x__--"] == 0.5
+    with pytest.raises(UsageError, match="mapping"):
+        registry.register(trained(2), [0.5])
+
+
 def test_the_gate_keeps_back_what_is_clearly_worse_than_the_champion(registry, trained):
     def kept(error):
         return {

@@ -48,7 +48,11 @@ def number(value: object) -> float | None:
     """Return `value` as a finite float, or None where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        found = float(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return None
+    return found if math.isfinite(found) else None
 
 
 def judge(metrics: Mapping[str, Any]) -> Verdict:

@@ -9,6 +9,7 @@ from esgml.core.errors import (
     GateError,
     IntegrityError,
     NotFoundError,
+    UsageError,
 )
 from esgml.core.events import EventBus, VersionPromoted
 from esgml.core.interfaces import BaseModel
@@ -27,6 +28,7 @@ from esgml.registry.versions import (
     check_alias,
     check_name,
     check_version,
+    metric_tag,
     read_versions,
     scalars,
 )
@@ -87,12 +89,14 @@ class ModelRegistry:
         Raises
         ------
         UsageError
-            If the name is not allowed.
+            If the name is not allowed, or the model is of no kind that can be stored.
         NotAllowedError
             If a file is of a format that may carry code.
         StorageError
             If the workspace or the database cannot be written; nothing is registered then.
         """
+        if metrics is not None and not isinstance(metrics, Mapping):
+            raise UsageError(f"metrics are a mapping of names, got a {type(metrics).__name__}.")
         if isinstance(model, Bundle):
             if metrics or fingerprint:
                 values = {key: getattr(model, key) for key in model.__dataclass_fields__}
@@ -102,8 +106,14 @@ class ModelRegistry:
             bundle = model
         elif isinstance(model, Trained):
             bundle = Bundle.from_trained(model, fingerprint, metrics)
-        else:
+        elif isinstance(model, BaseModel):
             bundle = Bundle.from_model(model, metrics, fingerprint)
+        else:
+            raise UsageError(
+                f"a {type(model).__name__} cannot be registered.",
+                code="model_kind",
+                remedy="Give a trained BaseModel, what training a task yielded, or a Bundle.",
+            )
         name = check_name(name or bundle.name or bundle.task)
         digest = bundle.digest
         repaired = self._shelf.store(bundle, digest)
@@ -127,7 +137,7 @@ class ModelRegistry:
     def promote(
         self,
         name: str,
-        version: str,
+        version: str | int,
         alias: str = CHAMPION,
         *,
         force: bool = False,
@@ -153,7 +163,8 @@ class ModelRegistry:
         """
         check_name(name)
         check_alias(alias)
-        bundle = self.get(name, check_version(version))
+        version = check_version(version)
+        bundle = self.get(name, version)
         verdict = gate.judge(bundle.metrics)
         refused = gate.refusal(verdict, self._worse(bundle)) if alias == CHAMPION else None
         if refused and not force:
@@ -217,7 +228,7 @@ class ModelRegistry:
 
     # Reading ----------------------------------------------------------------------------
 
-    def get(self, name: str, version_or_alias: str = CHAMPION) -> Bundle:
+    def get(self, name: str, version_or_alias: str | int = CHAMPION) -> Bundle:
         """Return a bundle by version number, alias, or ``latest``, with every hash checked.
 
         Does not import MLflow.
@@ -231,9 +242,10 @@ class ModelRegistry:
         """
         return self._read(self.info(name, version_or_alias))
 
-    def info(self, name: str, version_or_alias: str = CHAMPION) -> VersionInfo:
+    def info(self, name: str, version_or_alias: str | int = CHAMPION) -> VersionInfo:
         """Return what is known of a version without reading its bundle; cheap to poll."""
         check_name(name)
+        version_or_alias = str(version_or_alias)
         found = self.list(name)
         if not found:
             known = sorted({v.name for v in self.list()})
@@ -267,7 +279,9 @@ class ModelRegistry:
         with self.database.reading() as connection:
             return () if connection is None else ledger.entries(connection, name)
 
-    def compare(self, name: str, a: str, b: str, *, level: int = 95, seed: int = 0) -> Comparison:
+    def compare(
+        self, name: str, a: str | int, b: str | int, *, level: int = 95, seed: int = 0
+    ) -> Comparison:
         """Compare two versions, with a confidence interval where both kept paired errors."""
         return compare(self.get(name, a), self.get(name, b), level=level, seed=seed)
 
@@ -333,7 +347,7 @@ class ModelRegistry:
             "esgml.metric": gate.headline(bundle.metrics)[0],
             "esgml.code": bundle.code_version,
             "esgml.data": bundle.data_fingerprint.sha256 if bundle.data_fingerprint else "",
-            **{f"metric.{key}": repr(value) for key, value in scalars(bundle.metrics).items()},
+            **{metric_tag(key): repr(value) for key, value in scalars(bundle.metrics).items()},
         }
         source = self._shelf.folder(digest).absolute().as_uri()
         row = tx.store.create_model_version(

@@ -78,9 +78,9 @@ def check_name(name: str) -> str:
     UsageError
         If it is no plain name; a name is never a path.
     """
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
         raise UsageError(
-            f"{name[:120]!r} is no name for a model.",
+            f"{str(name)[:120]!r} is no name for a model.",
             code="model_name",
             remedy="Use letters, digits, '_', '-' and '.', at most 100.",
         )
@@ -99,11 +99,21 @@ def scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
     return flat
 
 
-def check_version(version: str) -> str:
-    """Return `version` if it is a version number, else raise `UsageError`."""
-    if not _VERSION.fullmatch(version):
-        raise UsageError(f"{version[:60]!r} is no version number.", code="version")
-    return version
+def check_version(version: str | int) -> str:
+    """Return `version` as text if it is a version number, else raise `UsageError`."""
+    text = str(version)
+    if not _VERSION.fullmatch(text):
+        raise UsageError(
+            f"{text[:60]!r} is no version number.",
+            code="version",
+            remedy="Give a number that `esgml models list` shows.",
+        )
+    return text
+
+
+def metric_tag(name: str) -> str:
+    """Return the key under which MLflow keeps a metric: of letters and signs it allows."""
+    return "metric." + re.sub(r"[^A-Za-z0-9_\-. /:]", "_", name)[:200]
 
 
 def check_alias(alias: str) -> None:
