@@ -36,27 +36,28 @@ def compare_meters(rows: LongRows, quantity: str, end: str, start: str) -> None:
 
 def _incomplete(rows: LongRows, quantity: str) -> None:
     """Warn where the sum of a facility lacks a meter that has a reading before and after."""
-    period, meter = ["entity", "metric", "start"], ["entity", "metric", "meter"]
+    if rows.work["meter"].n_unique() < 2:
+        return
+    facility, period = ["entity", "metric"], ["entity", "metric", "start"]
     read = rows.work.filter(pl.col("quantity").is_finite().fill_null(False))
-    if rows.work.select(
-        pl.struct(meter).n_unique() == pl.struct("entity", "metric").n_unique()
-    ).item():
-        return  # no facility has two meters of a kind
-    lives = read.group_by(meter).agg(
+    lives = read.group_by(*facility, "meter").agg(
         first=pl.col("start").min(), last=pl.col("start").max(), seen=pl.col("start").n_unique()
     )
-    expected = (
-        read.select(period)
-        .unique()
-        .join(lives, on=["entity", "metric"])
+    periods = read.select(period).unique().sort(period)
+    # how many periods of the facility lie in the life of a meter, by their numbers
+    numbered = periods.with_columns(n=pl.int_range(pl.len()).over(facility))
+    for end in ("first", "last"):
+        places = numbered.rename({"start": end, "n": f"n_{end}"})
+        lives = lives.join(places, on=[*facility, end], how="left")
+    due = pl.col("n_last") - pl.col("n_first") + 1
+    lives = lives.filter(pl.col("seen").is_between(_USUAL * due, due, closed="left"))
+    lacking = (
+        periods.join(lives, on=facility)
         .filter(pl.col("start").is_between("first", "last"))
+        .join(read, on=[*period, "meter"], how="anti")
     )
-    usual = pl.col("seen") >= _USUAL * pl.len().over(meter)
-    lacking = expected.filter(usual).join(read, on=[*period, "meter"], how="anti")
     # a sum that has no reading at all is missing, not too low; a row without a quantity tells
-    empty = rows.work.join(read.select(period).unique(), on=period, how="semi").filter(
-        pl.col("quantity").is_null()
-    )
+    empty = rows.work.filter(pl.col("quantity").is_null()).join(periods, on=period, how="semi")
     short = pl.concat([lacking.select(period), empty.select(period)]).unique()
     if not short.height:
         return
