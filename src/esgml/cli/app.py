@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from esgml.core.errors import EsgmlError
+from esgml.core.errors import EsgmlError, UsageError
 
 #: Command -> (module that defines the typer application ``app``, help line).
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -54,6 +54,31 @@ def report(error: EsgmlError, as_json: bool) -> None:
         sys.stderr.write(f"  fix: {error.remedy}\n")
 
 
+def run(name: str, arguments: list[str]) -> None:
+    """Run a command and exit with its code.
+
+    Raises
+    ------
+    UsageError
+        If there is no such command; and, where a program reads, if an option is wrong.
+    """
+    if name not in COMMANDS:
+        raise UsageError(f"no command {name!r}.", remedy=f"one of {', '.join(COMMANDS)}.")
+    app = importlib.import_module(COMMANDS[name][0]).app
+    title = f"esgml {name}"
+    if "--json" not in arguments:
+        app(args=arguments, prog_name=title)  # tells people by itself what is wrong
+    try:
+        code = app(args=arguments, prog_name=title, standalone_mode=False)
+    except Exception as error:
+        # the parser keeps the class of its errors to itself
+        words = getattr(error, "format_message", None)
+        if words is None:
+            raise
+        raise UsageError(words(), remedy=f"See {title} --help.") from error
+    raise SystemExit(code or 0)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     # models run side by side, each on one thread: more threads inside them only get in the way
@@ -72,12 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
 
         print(__version__)
         raise SystemExit(0)
-    if name not in COMMANDS:
-        sys.stderr.write(f"error: no command {name!r}.\n  fix: one of {', '.join(COMMANDS)}.\n")
-        raise SystemExit(2)
-    module = importlib.import_module(COMMANDS[name][0])
     try:
-        module.app(args=arguments[1:], prog_name=f"esgml {name}")
+        run(name, arguments[1:])
     except EsgmlError as error:
         report(error, "--json" in arguments)
         raise SystemExit(error.exit_code) from None

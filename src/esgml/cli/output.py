@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
@@ -13,8 +15,8 @@ import numpy as np
 
 from esgml.core.errors import StorageError
 
-#: Widest column that is never cut on a terminal, in characters.
-MOST_FIGURES = 20
+#: Widest column that may hold figures, and least width of the names before them, in characters.
+MOST_FIGURES, LEAST_NAME = 20, 10
 #: Widest line of a table where no terminal limits it: programs get every value whole.
 MOST_PLAIN = 1000
 
@@ -67,13 +69,18 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
     terminal = sys.stdout.isatty()
     shown = [[number(v) if isinstance(v, float) else str(v) for v in row] for row in rows]
+    longest = [max(map(len, cells)) for cells in zip(columns, *shown, strict=True)]
+    size = shutil.get_terminal_size() if terminal else os.terminal_size((MOST_PLAIN, 25))
+    wide, names = size.columns, None
+    if max(longest[1:], default=0) <= MOST_FIGURES:
+        # on a narrow terminal the names are cut, never a number: its lines go on in the next
+        rest = sum(longest[1:]) + 3 * len(longest) + 1
+        names = max(LEAST_NAME, wide - rest)
+        wide = max(wide, rest + min(names, longest[0]))
     view = Table(title=title, title_justify="left", box=box.SIMPLE if terminal else box.ASCII2)
     for i, column in enumerate(columns):
-        # where a terminal is too narrow, names are cut before numbers
-        longest = max(map(len, [column, *(row[i] for row in shown)]))
-        width = longest if i and longest <= MOST_FIGURES else None
         justify: Literal["left", "right"] = "right" if i else "left"
-        view.add_column(column, justify=justify, no_wrap=True, min_width=width)
+        view.add_column(column, justify=justify, no_wrap=True, max_width=None if i else names)
     for row in shown:
         view.add_row(*row)
-    Console(file=sys.stdout, width=None if terminal else MOST_PLAIN).print(view)
+    Console(file=sys.stdout, width=wide, height=size.lines).print(view)
