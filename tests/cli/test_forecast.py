@@ -64,6 +64,8 @@ def test_the_page_gets_the_history_of_sums_without_naming_the_hierarchy(trained,
     stored = (trained / "reports" / "forecast.json").read_bytes()
     report = ForecastReport.model_validate_json(stored)
     assert report.title == "Forecast of scope1_kg"
+    names = [forecast.entity for forecast in report.forecasts]
+    assert names == ["total", "company-A", "site-01", "site-02"]
     past = [report.history_of(forecast) for forecast in report.forecasts]
     latest = {h.entity: h.values[-1] for h in past if h is not None}
     assert len(latest) == len(report.forecasts) == 4

@@ -96,6 +96,8 @@ def forecast(
         note(f"note: in no sum, for they do not end with the others: {names[:200]}.")
     title = f"Forecast of {', '.join(loaded.spec.targets)}"
     answer = encode(result, result.levels)["forecasts"]
+    single = set(panel.keys)
+    answer.sort(key=lambda item: (item["entity"], item["target"]) in single)  # sums come first
     with for_pages():
         write_forecast(settings, ensemble.shown(panel), answer, title=title)
     rows = result.to_frame()

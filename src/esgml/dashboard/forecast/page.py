@@ -183,7 +183,7 @@ def _chosen(report: ForecastReport, targets: TargetReport | None, index: int) ->
         "target": forecast.target,
         "unit": unit,
         "levels": levels,
-        "periods": len(forecast.mean),
+        "count": f"{len(forecast.mean)} period{'s' if len(forecast.mean) > 1 else ''}",
         "first": f"{first:%Y-%m-%d}",
         "last": f"{last:%Y-%m-%d}",
         "final": f"{number(forecast.mean[-1] * scale)} {unit}",
