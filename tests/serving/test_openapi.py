@@ -1,6 +1,8 @@
 """The description against the service: generated requests, in process, bounded."""
 
 import contextlib
+import json
+import re
 
 import pytest
 import serving_doubles as doubles
@@ -44,3 +46,16 @@ def test_the_service_keeps_its_description(case):
         if name in (case.path_parameters or {}) and len(case.path_parameters[name]) % 2:
             case.path_parameters[name] = value  # half of the requests meet a model
     case.call_and_validate(excluded_checks=excluded)
+
+
+def test_every_error_has_the_form_that_is_answered():
+    document = application().openapi()
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert named <= set(document["components"]["schemas"])
+    assert not {name for name in named if "Validation" in name}
+    for path in document["paths"].values():
+        for described in path.values():
+            for status, answer in described["responses"].items():
+                if status.startswith("4"):
+                    (content,) = answer["content"].values()
+                    assert content["schema"]["$ref"].endswith("/Error")

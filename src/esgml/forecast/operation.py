@@ -23,7 +23,10 @@ _SERIES: dict[str, Any] = {
     "properties": {
         "entity": {**_NAME, "description": "Whose series it is."},
         "target": {**_NAME, "description": "What is forecast, as in the training table."},
-        "unit": {**_NAME, "description": "Unit of the values, sent back."},
+        "unit": {
+            **_NAME,
+            "description": "Unit of the values; answers are in that of the training table.",
+        },
         "start": {
             "type": "string",
             "description": "ISO timestamp of the first value; UTC where no zone is given.",

@@ -231,9 +231,16 @@ def extend(
         Whether callers need a token.
     """
     own = {operation.path: _of(operation, task) for task, operation in operations}
-    document["paths"] = {**own, **PATHS, **document.get("paths", {})}
+    derived = document.get("paths", {})
+    for path in derived.values():
+        for described in path.values():
+            described["responses"].pop("422", None)  # the framework's own form, never answered
+    document["paths"] = {**own, **PATHS, **derived}
     components = document.setdefault("components", {})
-    components["schemas"] = {**components.get("schemas", {}), **SCHEMAS}
+    schemas = {**components.get("schemas", {}), **SCHEMAS}
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    components["schemas"] = schemas
     if secured:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
