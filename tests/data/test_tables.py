@@ -80,6 +80,23 @@ def test_texts_where_numbers_were_expected_are_shown():
         standardize(frame, SeriesSpec())
 
 
+@pytest.mark.parametrize(
+    "roles",
+    [
+        {"time": "entity"},
+        {"known": ("timestamp",)},
+        {"hierarchy": ("timestamp",)},
+        {"targets": ("x", "x")},
+        {"hierarchy": ("company", "company")},
+    ],
+)
+def test_roles_that_cannot_be(roles):
+    frame = pl.DataFrame({"entity": ["a"], "timestamp": ["2024-01-01"], "x": [1.0], "company": "c"})
+    with pytest.raises(UsageError) as caught:
+        standardize(frame, SeriesSpec(**{"targets": ("x",), **roles}))
+    assert caught.value.code == "role_conflict"
+
+
 def test_target_with_two_roles():
     with pytest.raises(UsageError, match="another role"):
         canonical(wide(co2_t=[1, 2]), SeriesSpec(targets=("co2_t",), known=("co2_t",)))

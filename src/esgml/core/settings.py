@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from esgml.core.errors import UsageError
 
 
 class Settings(BaseSettings):
     """Where things live and what is allowed.
 
     Every field can be set by an environment variable with the prefix ``ESGML_``.
+
+    Raises
+    ------
+    UsageError
+        If a value is not what its field can hold.
     """
 
     model_config = SettingsConfigDict(env_prefix="ESGML_", frozen=True)
@@ -27,6 +35,20 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=8_000_000, ge=1, description="largest request body")
     max_rows: int = Field(default=10_000, ge=1, description="most rows in one request")
     request_timeout: float = Field(default=10.0, gt=0, description="seconds a request may take")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # what was given is not shown: it may be a token
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = "_".join(map(str, first["loc"]))
+            raise UsageError(
+                f"setting {name!r}: {first['msg']}.",
+                code="setting",
+                where=f"ESGML_{name.upper()}",
+                remedy=f"Known settings: {', '.join(sorted(type(self).model_fields))}.",
+            ) from None
 
     @property
     def database(self) -> str:

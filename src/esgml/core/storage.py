@@ -30,7 +30,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise NotFoundError(
-            "no such file or directory.", where=str(error.filename or path)
+            "no such file or directory.",
+            where=str(error.filename or path),
+            remedy="Check the path.",
         ) from error
     except OSError as error:
         if error.errno in _FULL:

@@ -140,12 +140,23 @@ def resolve_targets(frame: pl.DataFrame, spec: SeriesSpec) -> tuple[SeriesSpec, 
     DataError
         If no column, or more than one, could be the target.
     UsageError
-        If a column is a target and has another role too.
+        If a column is a target or the time and has another role too, or is named twice.
     """
     for name in (*spec.targets, *spec.known, *spec.hierarchy):
         if name not in frame.columns:
             option = "--target" if name in spec.targets else "--known"
             raise _no_column(name, "--hierarchy" if name in spec.hierarchy else option, frame)
+    if spec.time in (spec.entity, *spec.known, *spec.hierarchy):
+        raise UsageError(
+            f"{spec.time!r} cannot be the time and have another role.",
+            code="role_conflict",
+            remedy="Name the column with the start of the period in --time only.",
+        )
+    twice = [n for group in (spec.targets, spec.hierarchy) for n in group if group.count(n) > 1]
+    if twice:
+        raise UsageError(
+            f"{twice[0]!r} is named twice.", code="role_conflict", remedy="Name it once."
+        )
     both = sorted({*spec.targets} & {spec.entity, spec.time, *spec.known, *spec.hierarchy})
     if both:
         raise UsageError(
