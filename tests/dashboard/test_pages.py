@@ -90,6 +90,21 @@ async def test_no_series_and_unknown_series(application, client, make_report):
 
 
 @pytest.mark.anyio
+async def test_many_series_are_all_reached(application, client, make_report):
+    names = [f"site {k:03}" for k in range(450)]
+    application.store(make_report(names, horizon=2, days=10))
+    page, seen, asked = "/", set(), set()
+    while page not in asked:
+        asked.add(page)
+        text = (await client.get(page)).text
+        seen |= set(re.findall(r"<bdi>(site \d{3})</bdi></a>", text))
+        later = re.search(r'<a href="([^"]+)">later ones</a>', text)
+        page = later.group(1) if later else page
+    assert seen == set(names) and len(asked) == 3
+    assert "Series 401 to 450 of 450" in text and "/?series=200" in text
+
+
+@pytest.mark.anyio
 async def test_a_changed_report_is_shown_at_once(application, client, make_report):
     application.store({**make_report(), "title": "First"})
     assert "First" in (await client.get("/")).text

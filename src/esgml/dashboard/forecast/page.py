@@ -24,7 +24,7 @@ SCORES = (
     ("smape", "sMAPE", True, True),
     ("within_10pct", "Within 10 %", True, False),
 )
-#: Most series listed on the page.
+#: Most series listed at once: the block of them in which the chosen one stands.
 MAX_LISTED = 200
 
 
@@ -121,9 +121,9 @@ def _unit(report: ForecastReport, forecast: SeriesForecast) -> tuple[str, float]
     return shown, factor(stored, shown)
 
 
-def _listed(report: ForecastReport) -> list[Listed]:
+def _listed(report: ForecastReport, start: int) -> list[Listed]:
     found = []
-    for i, forecast in enumerate(report.forecasts[:MAX_LISTED]):
+    for i, forecast in enumerate(report.forecasts[start : start + MAX_LISTED], start):
         unit, scale = _unit(report, forecast)
         history = report.history_of(forecast)
         horizon = len(forecast.mean)
@@ -204,11 +204,12 @@ def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[s
     if not notice and TARGETS.path(settings).exists():
         notice = broken
     status = 200
-    chosen = None
+    chosen, start = None, 0
     if report is not None and report.forecasts:
         index = picked(query.get("series", "0"), len(report.forecasts))
         if index is not None:
             chosen = _chosen(report, targets, index)
+            start = index // MAX_LISTED * MAX_LISTED
         else:
             status, notice = 404, "There is no such series in the stored forecast."
     elif report is not None:
@@ -217,8 +218,10 @@ def show(query: Mapping[str, str], hub: Hub, settings: Settings) -> tuple[dict[s
         "title": report.title if report else "Emissions forecast",
         "notice": notice,
         "chosen": chosen,
-        "series": _listed(report) if report else [],
-        "hidden": max(0, len(report.forecasts) - MAX_LISTED) if report else 0,
+        "series": _listed(report, start) if report else [],
+        "count": len(report.forecasts) if report else 0,
+        "earlier": start - MAX_LISTED if start else None,
+        "later": start + MAX_LISTED,
         "models": _models(hub),
         "failures": hub.failures,
     }
