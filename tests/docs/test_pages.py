@@ -120,6 +120,8 @@ def test_the_pool_is_as_described():
         for pool in (candidates.SEASONAL, candidates.ANNUAL)
     ]
     assert [seasonal, annual] == mixed
+    assert "`ets` takes the place of `theta`" in " ".join(text.split())
+    assert set(candidates.YEARLY) ^ set(candidates.SEASONAL) == {"ets", "theta", "month_levels"}
     assert f"more than {combine.CUTOFF:g} times the error" in text
 
 

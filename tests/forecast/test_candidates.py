@@ -6,12 +6,12 @@ import pytest
 
 from esgml.core import catalog
 from esgml.core.errors import MissingExtraError, NotFoundError, UsageError
-from esgml.forecast.candidates import ANNUAL, SEASONAL, choose_models
+from esgml.forecast.candidates import ANNUAL, SEASONAL, YEARLY, choose_models
 from esgml.forecast.combine import BASELINE
 
 
 def test_pools_are_models_of_the_catalog_with_the_baseline_first():
-    for pool in (SEASONAL, ANNUAL):
+    for pool in (SEASONAL, YEARLY, ANNUAL):
         assert pool[0] == BASELINE
         assert set(pool) <= set(catalog.names("forecast"))
 

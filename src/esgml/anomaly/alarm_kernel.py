@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from esgml.anomaly.compiled import compiled
+from esgml.core.compiled import compiled
 
 #: Whole numbers of a state: scores in the pool and where the next goes; the same of the held
 #: ones; readings since the last alarm; readings met, for a pool that takes one in several.

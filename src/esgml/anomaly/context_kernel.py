@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from esgml.anomaly.compiled import compiled
+from esgml.core.compiled import compiled
 
 #: Derived quantities, in the order the kernel computes them.
 (VALUE, SHORT_MEAN, DAY_RATIO, WEEK_RATIO, TOP_RATIO, DAY_RANGE, STEP, DAY_MEDIAN, CHANGE) = range(

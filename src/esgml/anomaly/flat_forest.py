@@ -266,7 +266,7 @@ def _fault(arrays: Mapping[str, Any], columns: int) -> str:
 @functools.cache
 def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     """Return the compiled walks: for rows without and with missing values."""
-    from esgml.anomaly.compiled import compiled
+    from esgml.core.compiled import compiled
 
     return compiled(_walk_complete, nogil=True), compiled(_walk_missing, nogil=True)
 

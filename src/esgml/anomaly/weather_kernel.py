@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from esgml.anomaly.compiled import compiled
+from esgml.core.compiled import compiled
 
 #: Degrees below and above which heating and cooling begin, in Celsius.
 HEATING, COOLING = 15.0, 18.0

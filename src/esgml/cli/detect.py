@@ -45,12 +45,12 @@ def detect(
     """Find wrong and wasteful readings of every meter of DATA, each alarm explained."""
     from esgml.anomaly import report
     from esgml.anomaly.alarm import AlarmSettings
-    from esgml.anomaly.compiled import told_when_compiling
     from esgml.anomaly.dated import read_events
     from esgml.anomaly.detect import detect as run
     from esgml.anomaly.detect import series_of
     from esgml.anomaly.explain import Stakes
     from esgml.anomaly.verdicts import read_verdicts
+    from esgml.core.compiled import told_when_compiling
     from esgml.core.errors import UsageError
     from esgml.core.settings import Settings
     from esgml.core.storage import write_atomic

@@ -72,6 +72,11 @@ class Frequency:
         return 0 < self.seconds < _DAY
 
     @property
+    def coarser_than_daily(self) -> bool:
+        """Whether the step is longer than a day, so that a season is a year."""
+        return self.months > 0 or self.seconds > _DAY
+
+    @property
     def long_season(self) -> int:
         """Length in steps of the next longer season below a year, or 0.
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from esgml.core.interfaces import TimeSeriesModel
     from esgml.core.panel import Panel
 
-#: The pool of ``auto`` where a season repeats, and where none does (annual data). Chosen by
-#: measurement on real series; the other models of the catalog are run by name or for
-#: comparison.
+#: The pool of ``auto`` where a season of a day or a week repeats, where a year does (weeks to
+#: quarters), and where none does (annual data). Chosen by measurement, the first and the last on
+#: real series; the other models of the catalog are run by name or for comparison.
 SEASONAL = (
     BASELINE,
     "seasonal_median",
@@ -26,6 +26,9 @@ SEASONAL = (
     "gaussian_process",
     "lstm",
 )
+#: A few years show a season of twelve or more places too seldom for the test of theta, which then
+#: forecasts without it; ets weighs both.
+YEARLY = tuple("ets" if m == "theta" else m for m in SEASONAL if m != "month_levels")
 ANNUAL = (BASELINE, "shrunk_growth")
 #: Most rows on which a model is in the pool of its own accord: beyond, its training time is
 #: out of proportion to what it adds, or (lean_ridge) there is enough to learn from for others.
@@ -57,6 +60,8 @@ def choose_models(
     """
     seasonal = panel.frequency.season > 1 and int(panel.lengths.max()) > 3 * panel.frequency.season
     pool: tuple[str, ...] = SEASONAL if seasonal else ANNUAL
+    if seasonal and panel.frequency.coarser_than_daily:
+        pool = YEARLY
     if model != "auto":
         kind: type[TimeSeriesModel] = catalog.load("forecast", model)  # type: ignore[assignment]
         if reason := kind.unsuited(panel, horizon):

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("numba", reason="the extra 'serve' is not installed")
 
 SCRIPT = """
-from esgml.anomaly.compiled import compiled, told_when_compiling
+from esgml.core.compiled import compiled, told_when_compiling
 
 {nowhere}
 
