@@ -169,6 +169,12 @@ def test_overlap_and_missing_unit():
     assert found["unit_missing"].rows == (3,)
 
 
+def test_quantities_that_could_be_read_in_two_ways():
+    rows = months(values=("1.234", "2.345", "3.456"))
+    assert "read as 1.234" in codes(long(rows))["ambiguous_number"].message
+    assert "ambiguous_number" not in codes(long(months(values=("1.234", "2.3", "3.45"))))
+
+
 def test_unreadable_quantity():
     rows = [*months(), ("f1", "electricity", "2024-04-01", "2024-05-01", "see bill", "MWh")]
     assert codes(long(rows))["not_a_number"].rows == (3,)

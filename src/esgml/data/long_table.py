@@ -19,7 +19,7 @@ from esgml.data.long_meters import compare_meters
 from esgml.data.long_rows import ROW, LongRows
 from esgml.data.long_units import convert_units
 from esgml.data.look_alikes import alike, told
-from esgml.data.numeric import parse_numbers
+from esgml.data.numeric import parse_numbers, two_readings
 from esgml.data.revisions import revision_ranks
 from esgml.data.timestamps import parse_times
 
@@ -110,6 +110,7 @@ def widen(frame: pl.DataFrame, spec: SeriesSpec) -> Widened:
                     rows=rows,
                 )
             )
+        faults.extend(two_readings(name, parsed, frame.height))
         return parsed.values
 
     starts = parse_times(frame[start])

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from esgml.core.frames import Fault, Severity
+from esgml.data.faults import fault
+
 #: Texts that mean "no value" (compared in lower case).
 MISSING_WORDS = frozenset(
     {"na", "n/a", "#n/a", "n.a.", "<na>", "nan", "null", "none", "nil", "nd", "-", "--", ".", "?"}
@@ -115,6 +118,22 @@ def _dots(texts: pl.Series) -> str:
     if some.str.contains(_DOTTED_TWICE).any() or (len(some) > 2 and not dotted.all()):
         return "1.234: read as 1234"
     return "1.234: read as 1.234" if len(some) > 2 else ""
+
+
+def two_readings(name: str, parsed: ParsedNumbers, count: int) -> list[Fault]:
+    """Return a fault where the numbers of a column could be read in two ways."""
+    if not parsed.ambiguous:
+        return []
+    return [
+        fault(
+            "ambiguous_number",
+            Severity.WARNING,
+            f"{name!r} holds numbers such as {parsed.ambiguous}.",
+            "Check one value; write numbers without thousands separators to be sure.",
+            column=name,
+            count=count,
+        )
+    ]
 
 
 def is_mostly_numeric(column: pl.Series, share: float = 0.9) -> bool:

@@ -18,7 +18,7 @@ from esgml.core.errors import ColumnError, DataError
 from esgml.core.frames import Fault, SeriesSpec, Severity
 from esgml.data.faults import CELLS_SCHEMA, LogEntry, cells, fault
 from esgml.data.long_table import is_long, widen
-from esgml.data.numeric import is_mostly_numeric, parse_numbers
+from esgml.data.numeric import is_mostly_numeric, parse_numbers, two_readings
 from esgml.data.roles import resolve_entity, resolve_targets, resolve_time
 from esgml.data.timestamps import parse_times
 
@@ -212,17 +212,7 @@ def _number_column(
         changed.append(_altered(column, parsed.unreadable, "not_a_number"))
     if parsed.missing_words.any():
         changed.append(_altered(column, parsed.missing_words, "missing_word"))
-    if parsed.ambiguous:
-        found.append(
-            fault(
-                "ambiguous_number",
-                Severity.WARNING,
-                f"{name!r} holds numbers such as {parsed.ambiguous}.",
-                "Check one value; write numbers without thousands separators to be sure.",
-                column=name,
-                count=len(column),
-            )
-        )
+    found += two_readings(name, parsed, len(column))
     return parsed.values.alias(name), found, changed
 
 
