@@ -67,7 +67,9 @@ def test_default_encoder(tmp_path):
 
 def test_int8_costs_little_and_is_the_same_bytes(folder, tiny, tmp_path):
     small = SentenceEncoder(folder, precision="int8", cache=tmp_path)
-    assert ((tiny.encode([TEXT, TEXT[20:]]) * small.encode([TEXT, TEXT[20:]])).sum(1) > 0.995).all()
+    # above 0.995 where the processor adds 8-bit products exactly, 0.971 where it clips pairs
+    # of them (AVX2 alone), which random weights meet often; real ones keep 0.99, see above
+    assert ((tiny.encode([TEXT, TEXT[20:]]) * small.encode([TEXT, TEXT[20:]])).sum(1) > 0.96).all()
     graph = module.encoder_graph
     weights = unpack(read(folder).weights)
     built = graph.build(weights, read(folder).config, 128, int8=True)
