@@ -223,7 +223,8 @@ def run_backtest(
         return name, unpack(kept["forecast"]), (kept["seconds"][0], kept["seconds"][1])
 
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        done = list(track(pool.map(resumed, models), label, total=len(models)))
+        # the dearest models are the last of the pool; started first, no other waits for them
+        done = list(track(pool.map(resumed, reversed(models)), label, total=len(models)))[::-1]
     return Backtest(
         plan,
         panel.keys,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -347,10 +348,13 @@ def fit_ensemble(
     full, _ = with_sums(panel, total=False)
     combination = _shipped(walk.combination)
     names = combination.models
-    fitted: dict[str, TimeSeriesModel] = {}
-    for name in names:
+
+    def fit(name: str) -> TimeSeriesModel:
         kind: type[TimeSeriesModel] = catalog.load("forecast", name)  # type: ignore[assignment]
-        fitted[name] = _fit(kind, full, horizon, seed, checkpoint)
+        return _fit(kind, full, horizon, seed, checkpoint)
+
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        fitted = dict(zip(names, list(pool.map(fit, reversed(names)))[::-1], strict=True))
     observed = panel.values[np.isfinite(panel.values)]
     ensemble = Ensemble(
         fitted,

@@ -163,7 +163,7 @@ class ModelTrainingPipeline:
         if refused and not fit and not failures:
             raise refused[0]
         planned: dict[str, _Planned] = {}
-        threads, workers = self._share(len(fit))
+        workers = max(1, min(self.workers or cores(), len(fit)))
         for name, reads in fit.items():
             path, found = tables.kept(reads)
             job = Job(
@@ -173,12 +173,13 @@ class ModelTrainingPipeline:
                 found.as_dict(),
                 spec_to_dict(tables.spec(reads)),
                 options,
-                threads,
+                # all cores for each: a task that ends early leaves its own to the others
+                cores(),
             )
             plan = self._plan(job)
             planned[plan.record.key] = plan
         models: list[TrainedModel] = []
-        for ended in self._run(planned, workers, threads):
+        for ended in self._run(planned, workers):
             if isinstance(ended, Failure):
                 failures.append(ended)
             else:
@@ -231,12 +232,6 @@ class ModelTrainingPipeline:
             )
         return names, False
 
-    def _share(self, jobs: int) -> tuple[int, int]:
-        """Return threads for each process, and processes at once."""
-        available = cores()
-        workers = max(1, min(self.workers or available, jobs or 1))
-        return max(1, available // workers), workers
-
     def _plan(self, job: Job) -> _Planned:
         """Open the run of a job: a new one, or one that was interrupted."""
         code = code_version()
@@ -256,9 +251,7 @@ class ModelTrainingPipeline:
         job.write(folder)
         return _Planned(record, folder.absolute())
 
-    def _run(
-        self, planned: dict[str, _Planned], workers: int, threads: int
-    ) -> Iterator[TrainedModel | Failure]:
+    def _run(self, planned: dict[str, _Planned], workers: int) -> Iterator[TrainedModel | Failure]:
         """Run the planned processes and close each run as its process ends."""
 
         def tell(key: str, message: dict[str, Any]) -> None:
@@ -269,7 +262,7 @@ class ModelTrainingPipeline:
         left = {key: plan.record for key, plan in planned.items()}
         try:
             with contextlib.closing(
-                run_jobs(folders, workers=workers, threads=threads, notice=tell)
+                run_jobs(folders, workers=workers, threads=cores(), notice=tell)
             ) as outcomes:
                 # a single process draws bars of its own
                 seen = outcomes if len(folders) == 1 else track(outcomes, "training", len(folders))
