@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -71,3 +72,11 @@ def test_unknown_ids_bundles_and_workspaces_exit_4(workspace, capsys):
     assert run(capsys, "abc", "--workspace", workspace, "--bundle", workspace / "no")[0] == 4
     code, out, err = run(capsys, "abc", "--workspace", workspace / "empty", "--json")
     assert code == 4 and json.loads(out)["error"]["code"] == "log_missing" and "fix:" in err
+
+
+@pytest.mark.parametrize("variable", ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_no_environment_changes_the_last_bit(variable, monkeypatch, capsys):
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ[variable] == "1", "matrix products depend on the number of threads"

@@ -81,9 +81,11 @@ def run(name: str, arguments: list[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    # models run side by side, each on one thread: more threads inside them only get in the way
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    # models run side by side, each on one thread: more threads inside them only get in the way.
+    # Matrix products differ in the last bit with their number, and a trace compares bits, so
+    # those have no choice
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     arguments = sys.argv[1:] if arguments is None else arguments
     name = arguments[0] if arguments else "--help"
     if name in ("--help", "-h", "help"):
