@@ -11,7 +11,8 @@ from esgml.core.frequency import Frequency
 from esgml.core.panel import Future, Panel, SeriesKey
 from esgml.forecast import candidates
 from esgml.forecast.combine import BASELINE
-from esgml.forecast.ensemble import Ensemble, fit_ensemble
+from esgml.forecast.ensemble import Ensemble
+from esgml.forecast.fitting import fit_ensemble
 
 #: A pool with what matters (a linear and a seasonal model) that trains in no time.
 QUICK = (BASELINE, "ridge")

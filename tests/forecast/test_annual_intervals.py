@@ -255,7 +255,7 @@ def test_evaluate_uses_them_for_annual_series_and_publishes_nothing_from_the_fut
     ],
 )
 def test_short_broken_and_merged_histories_get_an_answer(series):
-    from esgml.forecast.ensemble import fit_ensemble
+    from esgml.forecast.fitting import fit_ensemble
     from esgml.forecast.future import complete_future
 
     panel = annual(series)

@@ -12,7 +12,8 @@ from esgml.core.frequency import Frequency
 from esgml.core.panel import Future, SeriesKey
 from esgml.forecast import candidates
 from esgml.forecast.combine import BASELINE
-from esgml.forecast.ensemble import CONFIG, Ensemble, default_horizon, fit_ensemble
+from esgml.forecast.ensemble import CONFIG, Ensemble
+from esgml.forecast.fitting import default_horizon, fit_ensemble
 from esgml.forecast.history import in_a_later_month
 
 LEVELS = (50, 80, 90)

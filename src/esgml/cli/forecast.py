@@ -57,8 +57,9 @@ def forecast(
     from esgml.core.settings import Settings
     from esgml.data.load import load
     from esgml.data.panels import to_panel
-    from esgml.forecast.ensemble import Ensemble, fit_ensemble
+    from esgml.forecast.ensemble import Ensemble
     from esgml.forecast.explain import explain as explain_forecast
+    from esgml.forecast.fitting import fit_ensemble
     from esgml.forecast.future import complete_future
     from esgml.forecast.report import check_output, write_rows
     from esgml.forecast.request import encode

@@ -13,7 +13,8 @@ from esgml.core.interfaces import BaseModel
 from esgml.core.operations import Operation
 from esgml.core.tasks import Predictor, Task, TaskOptions, Trained
 from esgml.data.panels import to_panel
-from esgml.forecast.ensemble import Ensemble, fit_ensemble
+from esgml.forecast.ensemble import Ensemble
+from esgml.forecast.fitting import fit_ensemble
 from esgml.forecast.operation import FORECAST
 from esgml.forecast.request import decode, encode
 

@@ -18,7 +18,8 @@ from esgml.core.frequency import Frequency
 from esgml.core.panel import Panel, SeriesKey
 from esgml.data.load import load
 from esgml.data.panels import to_panel
-from esgml.forecast.ensemble import Ensemble, fit_ensemble
+from esgml.forecast.ensemble import Ensemble
+from esgml.forecast.fitting import fit_ensemble
 from esgml.forecast.future import complete_future
 from esgml.forecast.history import fill
 from esgml.forecast.request import encode
